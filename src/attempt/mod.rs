@@ -1,0 +1,1 @@
+//! An attempt: one learner on one lab, from start to report.

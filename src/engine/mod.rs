@@ -1,0 +1,1 @@
+//! The container engine: nodes up, commands in, files out, nodes down.

@@ -1,0 +1,1 @@
+//! The facts read from the nodes of an attempt, as stored.

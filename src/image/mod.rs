@@ -1,0 +1,1 @@
+//! Node images: what goes in, their digest, building them and their base.

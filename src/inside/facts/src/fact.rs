@@ -1,0 +1,326 @@
+//! What a node answers. A fact is typed where it is read and travels as JSON;
+//! a grader names its properties in kebab-case: `expect.used-percent`.
+
+use serde::{Deserialize, Serialize};
+
+/// Declares a fact's struct together with the list of its properties, so that
+/// a grader that names a property which does not exist is refused at load.
+macro_rules! fact {
+    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident : $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub struct $name { $($(#[$fdoc])* pub $field: $type,)* }
+        impl $name {
+            /// Its properties, as Rust spells them: kebab-case in graders.
+            pub const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+    };
+}
+
+fact! {
+    /// A file. All but `exists` are empty or zero where it does not.
+    FileFact {
+        exists: bool,
+        /// file, directory, symlink, fifo, socket, char, block.
+        kind: String,
+        /// Permission bits as four octal digits: `0400`.
+        mode: String,
+        uid: u32,
+        gid: u32,
+        owner: String,
+        group: String,
+        /// Bytes.
+        size: u64,
+        /// SHA-256 in lower-case hex; none for what is no regular file or is larger than 64 MiB.
+        sha256: Option<String>,
+        /// Where a symbolic link points, unresolved.
+        target: Option<String>,
+        /// Last change of content, milliseconds since the epoch.
+        modified_ms: u64,
+        /// A mount lies on this very path.
+        mounted_over: bool,
+    }
+}
+fact! {
+    /// A text file. A link is followed inside the node; what is no regular file is not read.
+    TextFact {
+        exists: bool,
+        text: String,
+        /// More than the limit was there.
+        truncated: bool,
+        /// A mount lies on this very path.
+        mounted_over: bool,
+    }
+}
+fact! {
+    /// Result of a search.
+    FindFact {
+        /// Paths that match, sorted, at most 200.
+        paths: Vec<String>,
+        /// Files looked at.
+        scanned: u64,
+        /// The search stopped early; absence is then not proved.
+        truncated: bool,
+    }
+}
+fact! {
+    /// A service unit, as the node's service manager knows it.
+    ServiceFact {
+        /// A unit of this name exists.
+        known: bool,
+        /// active, activating, deactivating, inactive, failed.
+        active: String,
+        /// enabled, disabled, masked, static.
+        enabled: String,
+        main_pid: Option<u32>,
+        /// Executable of the main process, as /proc/PID/exe says.
+        exe: Option<String>,
+        /// When the main process started, milliseconds since the epoch.
+        started_at_ms: Option<u64>,
+        /// Restarts by the service manager since the node came up.
+        restarts: u32,
+        /// `exit-code`, `signal`, `success`, … as in systemctl's Result.
+        result: String,
+    }
+}
+fact! {
+    /// One process.
+    ProcessEntry {
+        pid: u32,
+        exe: String,
+        cmdline: String,
+        user: String,
+        uid: u32,
+        /// Milliseconds since the epoch.
+        started_at_ms: u64,
+        threads: u32,
+        /// Resident memory, KiB.
+        resident_kib: u64,
+    }
+}
+fact! {
+    /// The processes that match.
+    ProcessFact {
+        running: bool,
+        count: u32,
+        processes: Vec<ProcessEntry>,
+        /// When the oldest of them started, milliseconds since the epoch.
+        started_at_ms: Option<u64>,
+        /// Users that own them, sorted.
+        users: Vec<String>,
+    }
+}
+fact! {
+    /// A listening port.
+    PortFact {
+        listening: bool,
+        /// Local addresses, sorted: `0.0.0.0`, `127.0.0.1`, `::`.
+        addresses: Vec<String>,
+        /// Executable that holds the socket, where it could be found.
+        exe: Option<String>,
+        pid: Option<u32>,
+    }
+}
+fact! {
+    /// A package.
+    PackageFact {
+        installed: bool,
+        version: Option<String>,
+        /// dpkg's three words: `install ok installed`.
+        status: Option<String>,
+        held: bool,
+    }
+}
+fact! {
+    UserFact {
+        exists: bool,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        home: Option<String>,
+        shell: Option<String>,
+        /// All groups, sorted.
+        groups: Vec<String>,
+    }
+}
+fact! {
+    GroupFact {
+        exists: bool,
+        gid: Option<u32>,
+        /// Members, those by primary group included, sorted.
+        members: Vec<String>,
+    }
+}
+fact! {
+    /// The file system under a path.
+    MountFact {
+        exists: bool,
+        /// The path is itself a mount point.
+        is_mount_point: bool,
+        mount_point: String,
+        fstype: String,
+        source: String,
+        options: Vec<String>,
+        size_bytes: u64,
+        used_bytes: u64,
+        available_bytes: u64,
+        /// Whole percent, rounded up.
+        used_percent: u32,
+        inodes: u64,
+        inodes_used: u64,
+    }
+}
+fact! {
+    DeviceFact {
+        exists: bool,
+        /// char or block; empty where it is no device.
+        kind: String,
+        major: Option<u32>,
+        minor: Option<u32>,
+        mode: String,
+        owner: String,
+        group: String,
+    }
+}
+fact! {
+    ModuleFact {
+        loaded: bool,
+        /// Live, Loading, Unloading; built-in where /sys/module knows it and /proc/modules does not.
+        state: String,
+        references: Option<u32>,
+        version: Option<String>,
+    }
+}
+fact! {
+    KernelParameterFact {
+        exists: bool,
+        /// As /proc/sys prints it, without the last newline.
+        value: Option<String>,
+    }
+}
+fact! {
+    KernelCommandLineFact {
+        text: String,
+        /// Split at spaces outside quotes.
+        words: Vec<String>,
+        release: String,
+    }
+}
+fact! {
+    CgroupFact {
+        exists: bool,
+        value: Option<String>,
+        path: String,
+    }
+}
+fact! {
+    LimitFact {
+        exists: bool,
+        /// `unlimited` or a number.
+        soft: Option<String>,
+        hard: Option<String>,
+        pid: Option<u32>,
+    }
+}
+fact! {
+    LogFact {
+        exists: bool,
+        text: String,
+        truncated: bool,
+    }
+}
+fact! {
+    HttpFact {
+        answered: bool,
+        status: Option<u16>,
+        body: String,
+        content_type: Option<String>,
+        /// Why there was no answer.
+        problem: Option<String>,
+        took_ms: u32,
+    }
+}
+fact! {
+    /// A program of the node was run. Its word is only as good as the node.
+    CommandFact {
+        /// The program exists and could be started.
+        started: bool,
+        /// Exit status; none when killed.
+        exit: Option<i32>,
+        signal: Option<i32>,
+        timed_out: bool,
+        stdout: String,
+        stderr: String,
+        took_ms: u32,
+    }
+}
+
+/// The answer to the question of the same name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Fact {
+    File(FileFact),
+    Text(TextFact),
+    Find(FindFact),
+    Service(ServiceFact),
+    Process(ProcessFact),
+    Port(PortFact),
+    Package(PackageFact),
+    User(UserFact),
+    Group(GroupFact),
+    Mount(MountFact),
+    Device(DeviceFact),
+    Module(ModuleFact),
+    KernelParameter(KernelParameterFact),
+    KernelCommandLine(KernelCommandLineFact),
+    Cgroup(CgroupFact),
+    Limit(LimitFact),
+    Log(LogFact),
+    Http(HttpFact),
+    Command(CommandFact),
+}
+
+/// Every kind of question with the fields of its fact, as Rust spells them.
+pub const KINDS: &[(&str, &[&str])] = &[
+    ("file", FileFact::FIELDS),
+    ("text", TextFact::FIELDS),
+    ("find", FindFact::FIELDS),
+    ("service", ServiceFact::FIELDS),
+    ("process", ProcessFact::FIELDS),
+    ("port", PortFact::FIELDS),
+    ("package", PackageFact::FIELDS),
+    ("user", UserFact::FIELDS),
+    ("group", GroupFact::FIELDS),
+    ("mount", MountFact::FIELDS),
+    ("device", DeviceFact::FIELDS),
+    ("module", ModuleFact::FIELDS),
+    ("kernel-parameter", KernelParameterFact::FIELDS),
+    ("kernel-command-line", KernelCommandLineFact::FIELDS),
+    ("cgroup", CgroupFact::FIELDS),
+    ("limit", LimitFact::FIELDS),
+    ("log", LogFact::FIELDS),
+    ("http", HttpFact::FIELDS),
+    ("command", CommandFact::FIELDS),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_travels_under_the_name_of_its_question() {
+        let fact = Fact::KernelParameter(KernelParameterFact { exists: true, value: Some("0".into()) });
+        let json = serde_json::to_string(&fact).expect("facts serialise");
+        assert_eq!(json, r#"{"kernel-parameter":{"exists":true,"value":"0"}}"#);
+        assert_eq!(serde_json::from_str::<Fact>(&json).expect("facts parse"), fact);
+    }
+
+    #[test]
+    fn the_list_of_properties_is_what_travels() {
+        let mount = serde_json::to_value(MountFact::default()).expect("facts serialise");
+        let travels: Vec<&String> = mount.as_object().expect("a fact is an object").keys().collect();
+        let mut listed: Vec<String> = MountFact::FIELDS.iter().map(|f| f.replace('_', "-")).collect();
+        listed.sort();
+        assert_eq!(travels.into_iter().cloned().collect::<Vec<_>>(), listed);
+    }
+}

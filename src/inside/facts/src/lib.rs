@@ -1,0 +1,15 @@
+//! The language that crashcart and the agent inside a node speak: questions
+//! go in, facts come out. Nothing else crosses that border: no expected
+//! value, no points, no rubric, no lab.
+//!
+//! One request travels as one JSON document on the agent's standard input and
+//! is answered by one JSON document on its standard output. Knows no engine,
+//! no grading and no file system: types and serde only.
+
+mod fact;
+mod protocol;
+mod question;
+
+pub use fact::*;
+pub use protocol::*;
+pub use question::*;

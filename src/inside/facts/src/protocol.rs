@@ -1,0 +1,158 @@
+//! Requests to an agent and its replies.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Fact, Question};
+
+/// Version of this protocol. An agent refuses a request of another version.
+pub const PROTOCOL: u32 = 1;
+
+/// Where crashcart's read-only directory stands inside every node.
+pub const AGENT_DIR: &str = "/.crashcart";
+/// The agent: PID 1 of a container node, and the client that reaches it.
+pub const AGENT_PATH: &str = "/.crashcart/agent";
+
+/// Largest request that an agent reads, in bytes.
+pub const REQUEST_LIMIT: usize = 8 * 1024 * 1024;
+/// Largest reply that the host reads, in bytes.
+pub const REPLY_LIMIT: usize = 32 * 1024 * 1024;
+/// Most bytes kept of one text: a file, a log window, an http body, one output stream.
+pub const TEXT_LIMIT: usize = 256 * 1024;
+
+/// What the host sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Envelope {
+    /// The sender's [`PROTOCOL`].
+    pub protocol: u32,
+    pub request: Request,
+}
+
+impl Envelope {
+    /// Wraps a request in the current protocol version.
+    pub fn new(request: Request) -> Self {
+        Self { protocol: PROTOCOL, request }
+    }
+}
+
+/// One thing asked of an agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Wait until the node's enabled services have been started, at most `wait_ms`, and say who you are.
+    Hello {
+        #[serde(default)]
+        wait_ms: u32,
+    },
+    /// Answer all of these, in order, within `budget_ms` milliseconds in total.
+    Collect { asked: Vec<Asked>, budget_ms: u32 },
+    /// Run a script and wait for it.
+    Run(Script),
+    /// Put a small file where only `owner` can read it, creating its directory. Used for nonce jobs.
+    Plant { path: String, text: String, owner: String },
+    /// Remove a file that was planted, and its directory when that is empty.
+    Unplant { path: String },
+}
+
+/// A question, and whether to put it a second time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Asked {
+    pub question: Question,
+    /// Ask again after this many milliseconds; 0 asks once. For values that must hold still.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub again_after_ms: u32,
+}
+
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}
+
+/// A script for the node's shell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Script {
+    /// The text, run by `/bin/bash -eu -o pipefail` from an anonymous file: it never touches the node's disk.
+    pub text: String,
+    /// Environment beside PATH, HOME, LANG and TERM.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Killed, with all that it started, after this many milliseconds.
+    pub timeout_ms: u32,
+}
+
+/// What an agent sends back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Reply {
+    Hello(Hello),
+    /// One answer per question, in the order asked.
+    Collected { answers: Vec<Answer> },
+    Ran(Ran),
+    Planted,
+    Unplanted,
+    /// The agent did not do it. `why` is one lower-case phrase.
+    Refused { why: String },
+}
+
+/// Who the agent is and how its node came up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Hello {
+    pub protocol: u32,
+    /// Version of the agent.
+    pub agent: String,
+    /// Changes with every start of the node.
+    pub boot_id: String,
+    /// When the node came up, in milliseconds since the epoch.
+    pub booted_at_ms: u64,
+    /// All enabled services have been started (or have failed).
+    pub settled: bool,
+    /// Services that should run and do not.
+    pub failed_units: Vec<String>,
+}
+
+/// The answer to one [`Asked`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Answer {
+    pub reading: Reading,
+    /// The second reading, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Reading>,
+    /// Time that the question took, in milliseconds.
+    pub took_ms: u32,
+}
+
+/// A fact, or why there is none. "The file does not exist" is a fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Reading {
+    Known(Fact),
+    /// The agent could not find out: time ran out, a read failed. Never the learner's fault by itself.
+    Unreadable { why: String },
+}
+
+/// What became of a script.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ran {
+    pub end: End,
+    /// At most [`TEXT_LIMIT`] bytes, invalid UTF-8 replaced.
+    pub stdout: String,
+    pub stderr: String,
+    pub took_ms: u32,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum End {
+    /// Exit status, 0 to 255.
+    Exit(i32),
+    /// Signal number.
+    Signal(i32),
+    TimedOut,
+}

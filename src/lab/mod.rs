@@ -1,0 +1,1 @@
+//! A lab: a broken machine and its story, parsed from labs/.

@@ -1,0 +1,1 @@
+//! This machine: what crashcart needs of it, and how to get it.

@@ -1,0 +1,1 @@
+//! Rubrics and roles, parsed from graders/.

@@ -1,0 +1,1 @@
+//! What crashcart remembers: one SQLite file.
