@@ -89,12 +89,16 @@ pub struct Script {
 pub enum Reply {
     Hello(Hello),
     /// One answer per question, in the order asked.
-    Collected { answers: Vec<Answer> },
+    Collected {
+        answers: Vec<Answer>,
+    },
     Ran(Ran),
     Planted,
     Unplanted,
     /// The agent did not do it. `why` is one lower-case phrase.
-    Refused { why: String },
+    Refused {
+        why: String,
+    },
 }
 
 /// Who the agent is and how its node came up.
@@ -132,7 +136,9 @@ pub struct Answer {
 pub enum Reading {
     Known(Fact),
     /// The agent could not find out: time ran out, a read failed. Never the learner's fault by itself.
-    Unreadable { why: String },
+    Unreadable {
+        why: String,
+    },
 }
 
 /// What became of a script.

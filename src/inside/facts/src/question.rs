@@ -12,9 +12,13 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Question {
     /// Type, mode, owner, size and digest of one file, and where it points if it is a link.
-    File { path: String },
+    File {
+        path: String,
+    },
     /// The text of a configuration file. The grader picks keys out of it.
-    Text { path: String },
+    Text {
+        path: String,
+    },
     /// The files below some directories that have this name (`*` and `?` allowed) or this digest.
     Find {
         under: Vec<String>,
@@ -25,23 +29,43 @@ pub enum Question {
         sha256: Option<String>,
     },
     /// State of a service unit.
-    Service { unit: String },
+    Service {
+        unit: String,
+    },
     /// The processes of a unit, of an executable, or with a name.
     Process(ProcessOf),
     /// Who listens on a port.
-    Port { port: u16, #[serde(default)] protocol: Transport },
+    Port {
+        port: u16,
+        #[serde(default)]
+        protocol: Transport,
+    },
     /// A Debian package, from dpkg's own database.
-    Package { name: String },
-    User { name: String },
-    Group { name: String },
+    Package {
+        name: String,
+    },
+    User {
+        name: String,
+    },
+    Group {
+        name: String,
+    },
     /// The mount that `path` lies on, as the node sees it, and its fill.
-    Mount { path: String },
+    Mount {
+        path: String,
+    },
     /// A device node.
-    Device { path: String },
+    Device {
+        path: String,
+    },
     /// A kernel module, from /proc/modules and /sys/module.
-    Module { name: String },
+    Module {
+        name: String,
+    },
     /// A value below /proc/sys, named as sysctl does: `vm.nr_hugepages`.
-    KernelParameter { name: String },
+    KernelParameter {
+        name: String,
+    },
     /// The running kernel's command line and release.
     KernelCommandLine {},
     /// One file of a control group: of a unit's, or by path below the hierarchy.

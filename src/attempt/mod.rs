@@ -1,1 +1,0 @@
-//! An attempt: one learner on one lab, from start to report.

@@ -1,1 +1,0 @@
-//! The container engine: nodes up, commands in, files out, nodes down.

@@ -1,1 +1,0 @@
-//! The facts read from the nodes of an attempt, as stored.

@@ -1,1 +1,0 @@
-//! Node images: what goes in, their digest, building them and their base.

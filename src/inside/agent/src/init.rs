@@ -1,0 +1,772 @@
+//! `agent init`: PID 1 of a container node.
+//!
+//! One thread, one poll loop. It buries the dead, runs the service manager,
+//! and takes requests on an abstract socket that it binds before anything
+//! else runs. Whatever might block, bloat or crash (reading a node's files,
+//! running its programs) happens in a worker forked for that one request,
+//! with limits; PID 1 answers in its place when the worker does not.
+//!
+//! Out of reach of the node's root: not dumpable, so neither ptrace nor
+//! /proc/1/{mem,environ,maps,fd} open without CAP_SYS_PTRACE; signals from
+//! inside the node are ignored by the kernel or by `kernel::Arrived`; its
+//! limits cannot be changed, since one of its group ids is nobody else's.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions};
+
+use crashcart_facts::{Answer, Envelope, Hello, PROTOCOL, REQUEST_LIMIT, Reply, Request};
+
+use crate::kernel::{self, Peer};
+use crate::local::{JobReport, Local, LocalReply, Wire};
+use crate::manager::{Manager, Ticket, now_ms, service, tmpfiles};
+use crate::processes;
+use crate::program;
+use crate::relay::SOCKET;
+use crate::rooted::Root;
+use crate::worker;
+
+/// The user that the host's relay runs as.
+pub const RELAY_UID: u32 = 65534;
+
+/// Connections at once: of the host, and of all others together.
+const HOST_CONNECTIONS: usize = 64;
+const NODE_CONNECTIONS: usize = 24;
+/// Largest message of the node's own tools.
+const LOCAL_LIMIT: usize = 64 * 1024;
+/// How long a client may take to send its message or to fetch its reply.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What a worker gets beyond its own deadline before PID 1 ends it.
+const GRACE: Duration = Duration::from_millis(1_000);
+/// Longest budget of one request.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// How long the whole node may take to stop.
+const LEAVING: Duration = Duration::from_millis(6_000);
+
+/// One client on the socket.
+struct Client {
+    fd: OwnedFd,
+    peer: Peer,
+    /// Started from outside the node, so it is the host's.
+    is_host: bool,
+    since: Instant,
+    state: State,
+}
+
+enum State {
+    Reading(Vec<u8>),
+    /// A worker answers.
+    Working,
+    /// Waits for the node to settle.
+    Settling {
+        until: Instant,
+    },
+    /// Waits for jobs of the manager.
+    Jobs {
+        tickets: Vec<Ticket>,
+        reports: Vec<JobReport>,
+    },
+    Writing {
+        bytes: Vec<u8>,
+        sent: usize,
+    },
+    Done,
+}
+
+/// A forked process that answers one request.
+struct Worker {
+    pid: Pid,
+    client: u64,
+    deadline: Instant,
+    request: Request,
+    /// Holds a byte once the worker has begun to write its reply itself.
+    answering: OwnedFd,
+    /// Answers so far, one JSON document per line, to save what there is of an overrun collection.
+    answers: Option<OwnedFd>,
+    killed: bool,
+}
+
+/// Where the start of the node has got to.
+enum Boot {
+    /// A child makes the directories that services need.
+    Preparing {
+        child: Pid,
+        until: Instant,
+    },
+    /// The manager starts what is enabled.
+    Starting,
+    Settled,
+}
+
+pub struct Init {
+    listener: OwnedFd,
+    signals: OwnedFd,
+    notify: Option<OwnedFd>,
+    syslog: Option<OwnedFd>,
+    clients: Vec<(u64, Client)>,
+    next_client: u64,
+    workers: Vec<Worker>,
+    pub manager: Manager,
+    boot: Boot,
+    pub boot_id: String,
+    pub booted_at_ms: u64,
+    leaving: Option<Instant>,
+}
+
+/// Runs as PID 1 until the engine stops the node; gives the exit status.
+pub fn main() -> u8 {
+    if rustix::process::getpid() != Pid::INIT {
+        eprintln!("crashcart-agent: `init` is for PID 1 of a node");
+        return 2;
+    }
+    // Before anything else can run in the node.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    keep_strangers_off();
+    match Init::new() {
+        Ok(mut init) => init.run(),
+        Err(error) => {
+            eprintln!("crashcart-agent: could not begin: {error}");
+            1
+        }
+    }
+}
+
+/// Gives this process a saved group id that nobody shares. prlimit(2) lets a
+/// process change the limits of another when all of its ids are the caller's
+/// own, and a CPU limit kills even PID 1; with one odd id it takes a
+/// capability that nodes lack. Programs lose the id again at `exec`.
+fn keep_strangers_off() {
+    let root = rustix::process::Gid::from_raw(0);
+    let odd = rustix::process::Gid::from_raw(RELAY_UID);
+    let _ = rustix::thread::set_thread_res_gid(root, root, odd);
+    // Changing ids may have reset the flag.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+fn bind_agent_socket() -> std::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(SOCKET)?)?;
+    rustix::net::listen(&socket, 128)?;
+    Ok(socket)
+}
+
+/// A datagram socket of the node's programs, open to all of them.
+fn bind_datagrams(path: &str) -> std::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
+    let _ = rustix::fs::unlink(path);
+    rustix::net::sockopt::set_socket_passcred(&socket, true)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(0o666))?;
+    Ok(socket)
+}
+
+impl Init {
+    fn new() -> std::io::Result<Self> {
+        let listener = bind_agent_socket()?;
+        let signals = kernel::take_signals()?;
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+        rustix::process::chdir("/")?;
+        // The engine's pipes: a stuck reader there must not hold up PID 1.
+        for stdio in [rustix::stdio::stdout(), rustix::stdio::stderr()] {
+            let _ = rustix::io::ioctl_fionbio(stdio, true);
+        }
+        let boot_id = uuid();
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let manager = Manager::new(Root::system()?, host, &boot_id, processes::machine_boot_ms());
+        Ok(Self {
+            listener,
+            signals,
+            notify: None,
+            syslog: None,
+            clients: Vec::new(),
+            next_client: 1,
+            workers: Vec::new(),
+            manager,
+            boot: Boot::Settled,
+            boot_id,
+            booted_at_ms: now_ms(),
+            leaving: None,
+        })
+    }
+
+    fn run(&mut self) -> u8 {
+        self.prepare();
+        loop {
+            self.wait();
+            // A mistake of ours must not take the whole node down with it.
+            let turn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.turn()));
+            if turn.is_err() {
+                self.manager.say("init", "The agent made a mistake and goes on; please report this.");
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            if let Some(until) = self.leaving
+                && (self.manager.is_down() || Instant::now() >= until)
+            {
+                return self.leave();
+            }
+        }
+    }
+
+    /// Everything that can be done without waiting.
+    fn turn(&mut self) {
+        self.take_signals();
+        self.manager.read_logs();
+        self.read_syslog();
+        self.read_notifications();
+        self.manager.tick();
+        self.go_on_booting();
+        self.end_overdue_workers();
+        self.accept();
+        self.serve_clients();
+        self.hand_out_reports();
+    }
+
+    // ----- start and end of the node -----
+
+    fn prepare(&mut self) {
+        let child = kernel::fork(|| {
+            if let Ok(root) = Root::system() {
+                tmpfiles::apply(&root);
+            }
+            0
+        });
+        match child {
+            Ok(child) => {
+                self.boot = Boot::Preparing { child, until: Instant::now() + Duration::from_secs(5) }
+            }
+            Err(_) => self.start_services(),
+        }
+    }
+
+    fn start_services(&mut self) {
+        self.boot = Boot::Starting;
+        self.notify = bind_datagrams(service::NOTIFY_SOCKET).ok();
+        self.syslog = bind_datagrams("/dev/log").ok();
+        self.manager.say("init", &format!("crashcart agent {} starts this node.", env!("CARGO_PKG_VERSION")));
+        self.manager.boot();
+    }
+
+    fn go_on_booting(&mut self) {
+        match &self.boot {
+            Boot::Preparing { child, until } if Instant::now() >= *until => {
+                let _ = rustix::process::kill_process(*child, Signal::KILL);
+                self.start_services();
+            }
+            Boot::Starting if !self.manager.is_busy() => self.boot = Boot::Settled,
+            _ => {}
+        }
+    }
+
+    /// The engine asks the node to stop.
+    fn begin_to_leave(&mut self) {
+        if self.leaving.is_some() {
+            return;
+        }
+        self.leaving = Some(Instant::now() + LEAVING);
+        self.manager.stop_all();
+    }
+
+    /// The last act: whatever still runs gets a moment, then dies with the pid namespace.
+    fn leave(&mut self) -> u8 {
+        let others = || -> Vec<i32> {
+            processes::all().into_iter().filter(|pid| *pid != 1 && processes::is_alive(*pid)).collect()
+        };
+        for pid in others() {
+            processes::signal(pid, Signal::TERM, |_| true);
+        }
+        let until = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < until {
+            while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
+            if others().is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        0
+    }
+
+    // ----- events -----
+
+    fn wait(&self) {
+        let mut watched: Vec<(&OwnedFd, PollFlags)> =
+            vec![(&self.listener, PollFlags::IN), (&self.signals, PollFlags::IN)];
+        watched.extend([&self.notify, &self.syslog].into_iter().flatten().map(|fd| (fd, PollFlags::IN)));
+        let mut deadlines: Vec<Instant> =
+            self.manager.next_deadline().into_iter().chain(self.leaving).collect();
+        for (_, client) in &self.clients {
+            match &client.state {
+                State::Reading(_) => {
+                    watched.push((&client.fd, PollFlags::IN));
+                    deadlines.push(client.since + PATIENCE);
+                }
+                State::Writing { .. } => {
+                    watched.push((&client.fd, PollFlags::OUT));
+                    deadlines.push(client.since + PATIENCE);
+                }
+                // Whoever waits for the node to settle is answered in the turn after it has.
+                State::Settling { .. } if matches!(self.boot, Boot::Settled) => {
+                    deadlines.push(Instant::now())
+                }
+                State::Settling { until } => deadlines.push(*until),
+                State::Working | State::Jobs { .. } | State::Done => {}
+            }
+        }
+        watched.extend(self.manager.logs.iter().map(|pipe| (&pipe.fd, PollFlags::IN)));
+        watched.extend(
+            self.manager
+                .units
+                .values()
+                .filter_map(|unit| unit.gate.as_ref())
+                .map(|gate| (gate, PollFlags::IN)),
+        );
+        deadlines.extend(self.workers.iter().map(|worker| worker.deadline));
+        match &self.boot {
+            Boot::Preparing { until, .. } => deadlines.push(*until),
+            Boot::Starting if !self.manager.is_busy() => deadlines.push(Instant::now()),
+            Boot::Starting | Boot::Settled => {}
+        }
+        let now = Instant::now();
+        let wait = deadlines.into_iter().min().map(|at| {
+            let left = at.saturating_duration_since(now);
+            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
+        });
+        let mut fds: Vec<PollFd<'_>> =
+            watched.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(fd.as_fd(), *flags)).collect();
+        let _ = rustix::event::poll(&mut fds, wait.as_ref());
+    }
+
+    fn take_signals(&mut self) {
+        while let Some(arrived) = kernel::next_signal(&self.signals) {
+            let stops = matches!(arrived.signal, libc::SIGTERM | libc::SIGINT | libc::SIGPWR);
+            if stops && arrived.from_outside {
+                self.begin_to_leave();
+            }
+        }
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            let raw = pid.as_raw_nonzero().get();
+            if let Some(index) = self.workers.iter().position(|worker| worker.pid == pid) {
+                let worker = self.workers.swap_remove(index);
+                self.worker_ended(worker, status);
+            } else if matches!(&self.boot, Boot::Preparing { child, .. } if *child == pid) {
+                self.start_services();
+            } else {
+                self.manager.child_ended(raw, status);
+            }
+        }
+    }
+
+    fn read_syslog(&mut self) {
+        let Some(socket) = &self.syslog else { return };
+        let mut buffer = vec![0; 16 * 1024];
+        for _ in 0..64 {
+            let Ok((got, sender)) = kernel::receive(socket, &mut buffer) else { return };
+            let text = String::from_utf8_lossy(&buffer[..got]).into_owned();
+            let (speaker, claimed, text) = crate::manager::journal::syslog(&text);
+            // The kernel's word on who sent it counts, not the message's.
+            let pid = sender.map_or(0, |peer| peer.pid);
+            let unit = self.manager.unit_of(pid).map(|unit| unit.name.clone());
+            for line in text.lines() {
+                self.manager.journal.add(unit.as_deref(), &speaker, claimed.unwrap_or(pid), line);
+            }
+        }
+    }
+
+    fn read_notifications(&mut self) {
+        let Some(socket) = &self.notify else { return };
+        let mut buffer = vec![0; 8 * 1024];
+        let mut messages = Vec::new();
+        for _ in 0..64 {
+            let Ok((got, Some(sender))) = kernel::receive(socket, &mut buffer) else { break };
+            messages.push((sender.pid, String::from_utf8_lossy(&buffer[..got]).into_owned()));
+        }
+        for (pid, message) in messages {
+            let by_main = |manager: &Manager| {
+                let is_main =
+                    |unit: &&crate::manager::Unit| unit.main.as_ref().is_some_and(|main| main.pid == pid);
+                manager.units.values().find(is_main).map(|unit| unit.name.clone())
+            };
+            let unit =
+                self.manager.unit_of(pid).map(|unit| unit.name.clone()).or_else(|| by_main(&self.manager));
+            if let Some(unit) = unit {
+                self.manager.notified(&unit, &message);
+            }
+        }
+    }
+
+    // ----- clients -----
+
+    fn accept(&mut self) {
+        for _ in 0..32 {
+            let Ok(fd) =
+                rustix::net::accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)
+            else {
+                return;
+            };
+            let Ok(peer) = kernel::peer(&fd) else { continue };
+            // What the engine starts in a node has its parent outside of it.
+            let is_host = peer.pid > 0 && processes::stat(peer.pid).is_some_and(|stat| stat.parent == 0);
+            let others = self.clients.iter().filter(|(_, client)| client.is_host == is_host).count();
+            if others >= if is_host { HOST_CONNECTIONS } else { NODE_CONNECTIONS } {
+                continue;
+            }
+            self.next_client += 1;
+            let client =
+                Client { fd, peer, is_host, since: Instant::now(), state: State::Reading(Vec::new()) };
+            self.clients.push((self.next_client, client));
+        }
+    }
+
+    fn serve_clients(&mut self) {
+        let now = Instant::now();
+        for index in 0..self.clients.len() {
+            let client = &mut self.clients[index].1;
+            match &mut client.state {
+                State::Reading(bytes) => match read_message(&client.fd, bytes, client.is_host) {
+                    Message::More if now >= client.since + PATIENCE => client.state = State::Done,
+                    Message::More => {}
+                    Message::Broken => client.state = State::Done,
+                    Message::TooLarge => self.reply(index, &refused("the request is too large")),
+                    Message::Whole => {
+                        let bytes = std::mem::take(bytes);
+                        client.state = State::Working;
+                        self.take_request(index, &bytes);
+                    }
+                },
+                State::Writing { bytes, sent } => match rustix::io::write(&client.fd, &bytes[*sent..]) {
+                    Ok(more) => {
+                        *sent += more;
+                        client.since = now;
+                        if *sent == bytes.len() {
+                            client.state = State::Done;
+                        }
+                    }
+                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR)
+                        if now < client.since + PATIENCE => {}
+                    Err(_) => client.state = State::Done,
+                },
+                State::Settling { until } => {
+                    if matches!(self.boot, Boot::Settled) || now >= *until {
+                        let hello = self.hello();
+                        self.reply(index, &hello);
+                    }
+                }
+                State::Working | State::Jobs { .. } | State::Done => {}
+            }
+        }
+        self.clients.retain(|(_, client)| {
+            let done = matches!(client.state, State::Done);
+            if done {
+                // Workers may hold copies of the descriptor: shutting down ends them all.
+                let _ = rustix::net::shutdown(&client.fd, Shutdown::Both);
+            }
+            !done
+        });
+    }
+
+    fn reply(&mut self, index: usize, reply: &impl serde::Serialize) {
+        let bytes = serde_json::to_vec(reply).unwrap_or_default();
+        let client = &mut self.clients[index].1;
+        client.since = Instant::now();
+        client.state = State::Writing { bytes, sent: 0 };
+    }
+
+    fn hello(&self) -> Reply {
+        Reply::Hello(Hello {
+            protocol: PROTOCOL,
+            agent: env!("CARGO_PKG_VERSION").into(),
+            boot_id: self.boot_id.clone(),
+            booted_at_ms: self.booted_at_ms,
+            settled: matches!(self.boot, Boot::Settled),
+            failed_units: self.manager.failed_units(),
+        })
+    }
+
+    fn take_request(&mut self, index: usize, bytes: &[u8]) {
+        let client = &self.clients[index].1;
+        let peer = client.peer;
+        if bytes.len() <= LOCAL_LIMIT
+            && let Ok(Wire::Local(local)) = serde_json::from_slice::<Wire>(bytes)
+        {
+            if peer.uid == 0 || local.is_harmless() {
+                self.take_local(index, local);
+            } else {
+                self.reply(index, &LocalReply::Refused("Access denied".into()));
+            }
+            return;
+        }
+        // Root of the node may do all this anyway; the relay is known by where it comes from.
+        let may_ask = peer.uid == 0 || (peer.uid == RELAY_UID && client.is_host);
+        if !may_ask {
+            self.reply(index, &refused("only the host and root may ask"));
+            return;
+        }
+        let envelope: Envelope = match serde_json::from_slice(bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                // An agent of another protocol version fails here or just below.
+                self.reply(index, &refused(&format!("the request is not understood: {error}")));
+                return;
+            }
+        };
+        if envelope.protocol != PROTOCOL {
+            let why =
+                format!("the request speaks protocol {}, this agent speaks {PROTOCOL}", envelope.protocol);
+            self.reply(index, &refused(&why));
+            return;
+        }
+        match envelope.request {
+            Request::Hello { wait_ms } => {
+                let until = Instant::now() + Duration::from_millis(u64::from(wait_ms));
+                self.clients[index].1.state = State::Settling { until };
+            }
+            request => self.start_worker(index, request),
+        }
+    }
+
+    fn take_local(&mut self, index: usize, local: Local) {
+        match local {
+            Local::Job { verb, units, wait } => {
+                let tickets: Vec<Ticket> =
+                    units.iter().take(256).map(|unit| self.manager.request(verb, unit)).collect();
+                self.clients[index].1.state = State::Jobs { tickets, reports: Vec::new() };
+                if !wait {
+                    // What is refused at once is still told.
+                    self.hand_out_reports();
+                    if let State::Jobs { reports, .. } = &mut self.clients[index].1.state {
+                        let reports = std::mem::take(reports);
+                        self.reply(index, &LocalReply::Jobs(reports));
+                    }
+                }
+            }
+            Local::Kill { units, signal, main_only } => {
+                let Some(signal) = Signal::from_named_raw(signal) else {
+                    self.reply(index, &LocalReply::Refused("unknown signal".into()));
+                    return;
+                };
+                let mut hit = false;
+                for name in &units {
+                    let Some(unit) = self.manager.units.get(name) else { continue };
+                    let mark = unit.mark;
+                    let main = unit.main.as_ref().map(|main| main.pid);
+                    let pids = if main_only { main.into_iter().collect() } else { processes::of_mark(mark) };
+                    for pid in pids {
+                        hit = true;
+                        processes::signal(pid, signal, |pid| processes::mark(pid) == Some(mark));
+                    }
+                }
+                let reply =
+                    if hit { LocalReply::Done } else { LocalReply::Refused("no process to signal".into()) };
+                self.reply(index, &reply);
+            }
+            Local::Units { names } if names.is_empty() => {
+                let views = self.manager.views();
+                self.reply(index, &LocalReply::Units(views));
+            }
+            Local::Units { names } => {
+                let views = names.iter().take(256).map(|name| self.manager.view(name)).collect();
+                self.reply(index, &LocalReply::Units(views));
+            }
+            Local::Reload => {
+                self.manager.say("init", "Reloading requested from client...");
+                self.manager.reload_files();
+                self.reply(index, &LocalReply::Done);
+            }
+            Local::ResetFailed { units } => {
+                self.manager.reset_failed(&units);
+                self.reply(index, &LocalReply::Done);
+            }
+            Local::Journal { after, unit, most } => {
+                let entries = self.manager.journal.after(after, unit.as_deref(), most.min(20_000));
+                let boot = self.manager.journal.boot().to_owned();
+                self.reply(index, &LocalReply::Journal { boot, entries });
+            }
+        }
+    }
+
+    /// Gives finished jobs to the clients that wait for them.
+    fn hand_out_reports(&mut self) {
+        let finished = self.manager.take_finished();
+        for (ticket, report) in finished {
+            for (_, client) in &mut self.clients {
+                if let State::Jobs { tickets, reports } = &mut client.state
+                    && let Some(at) = tickets.iter().position(|known| *known == ticket)
+                {
+                    tickets.remove(at);
+                    reports.push(report.clone());
+                }
+            }
+        }
+        for index in 0..self.clients.len() {
+            if let State::Jobs { tickets, reports } = &mut self.clients[index].1.state
+                && tickets.is_empty()
+            {
+                let reports = std::mem::take(reports);
+                self.reply(index, &LocalReply::Jobs(reports));
+            }
+        }
+    }
+
+    // ----- workers -----
+
+    fn start_worker(&mut self, index: usize, request: Request) {
+        let budget = match &request {
+            Request::Collect { budget_ms, .. } => Duration::from_millis(u64::from(*budget_ms)),
+            Request::Run(script) => Duration::from_millis(u64::from(script.timeout_ms)),
+            Request::Hello { .. } | Request::Plant { .. } | Request::Unplant { .. } => Duration::from_secs(5),
+        }
+        .min(LONGEST);
+        let answers = match &request {
+            Request::Collect { .. } => program::anonymous_file("answers", b"").ok(),
+            _ => None,
+        };
+        let Ok((answering, answering_keeper)) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)
+        else {
+            self.reply(index, &refused("no descriptor is left for a worker"));
+            return;
+        };
+        let deadline = Instant::now() + budget;
+        let child = kernel::fork(|| {
+            let fd = self.become_worker(index);
+            let reply = worker::answer(self, &request, deadline, answers.as_ref());
+            let _ = rustix::io::write(&answering_keeper, b"!");
+            send_whole(fd, &reply);
+            0
+        });
+        match child {
+            Err(error) => self.reply(index, &refused(&format!("no worker could be started: {error}"))),
+            Ok(pid) => {
+                let client = self.clients[index].0;
+                let deadline = deadline + GRACE;
+                self.workers.push(Worker {
+                    pid,
+                    client,
+                    deadline,
+                    request,
+                    answering,
+                    answers,
+                    killed: false,
+                });
+            }
+        }
+    }
+
+    /// In a forked child: lets go of all that is PID 1's own and takes on limits.
+    fn become_worker(&mut self, index: usize) -> OwnedFd {
+        let (_, client) = self.clients.swap_remove(index);
+        self.clients.clear();
+        self.workers.clear();
+        self.manager.logs.clear();
+        self.notify = None;
+        self.syslog = None;
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        program::limit_own_memory();
+        let _ = rustix::io::ioctl_fionbio(&client.fd, false);
+        client.fd
+    }
+
+    fn end_overdue_workers(&mut self) {
+        let now = Instant::now();
+        for worker in &mut self.workers {
+            if now < worker.deadline {
+                continue;
+            }
+            // All that it started first: afterwards nobody could tell whose they were.
+            for pid in processes::descendants(worker.pid.as_raw_nonzero().get()) {
+                processes::signal(pid, Signal::KILL, |_| true);
+            }
+            let _ = rustix::process::kill_process(worker.pid, Signal::KILL);
+            worker.killed = true;
+            worker.deadline = now + Duration::from_secs(1);
+        }
+    }
+
+    /// Speaks for a worker that could not speak for itself.
+    fn worker_ended(&mut self, worker: Worker, status: rustix::process::WaitStatus) {
+        let Some(index) = self.clients.iter().position(|(id, _)| *id == worker.client) else { return };
+        let mut byte = [0];
+        let has_answered = matches!(rustix::io::read(&worker.answering, &mut byte), Ok(1));
+        if has_answered {
+            self.clients[index].1.state = State::Done;
+            return;
+        }
+        let why = if worker.killed {
+            "the time for this request ran out".to_owned()
+        } else if let Some(signal) = status.terminating_signal() {
+            format!("the agent's worker was killed by signal {signal}")
+        } else {
+            "the agent's worker ended without an answer".to_owned()
+        };
+        match (&worker.request, &worker.answers) {
+            (Request::Collect { asked, .. }, Some(answers)) => {
+                let reply = salvage(asked.len(), answers, &why);
+                self.reply(index, &reply);
+            }
+            _ => self.reply(index, &refused(&why)),
+        }
+    }
+}
+
+/// What a dead worker had found out, and `why` for the rest.
+fn salvage(asked: usize, answers: &OwnedFd, why: &str) -> Reply {
+    let mut text = String::new();
+    if let Ok(fd) = answers.try_clone() {
+        let mut file = File::from(fd);
+        if file.seek(SeekFrom::Start(0)).is_ok() {
+            let _ = file.take(crashcart_facts::REPLY_LIMIT as u64).read_to_string(&mut text);
+        }
+    }
+    let mut found: Vec<Answer> =
+        text.lines().map_while(|line| serde_json::from_str(line).ok()).take(asked).collect();
+    while found.len() < asked {
+        found.push(worker::unreadable(why));
+    }
+    Reply::Collected { answers: found }
+}
+
+fn refused(why: &str) -> Reply {
+    Reply::Refused { why: why.to_owned() }
+}
+
+enum Message {
+    More,
+    Whole,
+    TooLarge,
+    Broken,
+}
+
+/// Reads what has arrived of a message; its end is the end of the stream.
+fn read_message(fd: &OwnedFd, bytes: &mut Vec<u8>, is_host: bool) -> Message {
+    let limit = if is_host { REQUEST_LIMIT } else { LOCAL_LIMIT };
+    let mut chunk = [0; 64 * 1024];
+    for _ in 0..16 {
+        match rustix::io::read(fd, &mut chunk) {
+            Ok(0) => return Message::Whole,
+            Ok(got) if bytes.len() + got > limit => return Message::TooLarge,
+            Ok(got) => bytes.extend_from_slice(&chunk[..got]),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => return Message::More,
+            Err(_) => return Message::Broken,
+        }
+    }
+    Message::More
+}
+
+fn send_whole(fd: OwnedFd, reply: &Reply) {
+    let bytes = serde_json::to_vec(reply).unwrap_or_default();
+    let mut socket = File::from(fd);
+    let _ = socket.write_all(&bytes);
+}
+
+/// A random id in the shape of the kernel's boot id.
+fn uuid() -> String {
+    let hex = service::random_hex();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}

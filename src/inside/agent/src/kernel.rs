@@ -1,0 +1,200 @@
+//! The few kernel calls that no safe wrapper offers, and the only unsafe code
+//! of this crate: fork, signalfd, the credentials of a peer, setfsuid.
+//!
+//! Everything else goes through rustix. Nothing here knows units or requests.
+
+#![expect(unsafe_code, reason = "fork, signalfd, peer credentials and setfsuid have no safe wrapper")]
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+use rustix::process::Pid;
+
+/// Forks, runs `child` in the new process and ends that process with the
+/// status that `child` gives, if it has not become another program by then.
+/// Whatever happens in there, it never returns into the parent's code: a panic
+/// ends it with 101.
+pub fn fork(child: impl FnOnce() -> i32) -> io::Result<Pid> {
+    // SAFETY: the calling process is single-threaded (PID 1 and its workers
+    // start no thread), so no lock can be held by a thread that is not copied.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(101);
+            // SAFETY: `_exit` takes any integer and does not return. No
+            // destructor or exit handler of the parent's may run here.
+            unsafe { libc::_exit(status) }
+        }
+        pid => Ok(Pid::from_raw(pid).expect("fork gives a positive pid to the parent")),
+    }
+}
+
+/// The signals that PID 1 takes from its signalfd instead of being struck by them.
+const TAKEN: &[i32] = &[
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGQUIT,
+    libc::SIGPWR,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGCHLD,
+];
+
+/// One signal as the kernel delivered it.
+pub struct Arrived {
+    pub signal: i32,
+    /// Sent by `kill` from a process outside this pid namespace. The engine is
+    /// there; no process inside can forge it: the kernel refuses `SI_USER`
+    /// from `rt_sigqueueinfo`, and fills in the sender's pid itself for `kill`.
+    pub from_outside: bool,
+}
+
+/// Blocks the signals of PID 1 and opens a descriptor to read them from.
+pub fn take_signals() -> io::Result<OwnedFd> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `set` is valid for writing; sigemptyset initialises it before any other use.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in TAKEN {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        if libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let fd = libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// Unblocks all signals, in a child that is about to become another program:
+/// the blocked ones of PID 1 would be handed down, and `exec` keeps them.
+pub fn give_signals_back() {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `set` is valid for writing; sigemptyset initialises it before its use.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut());
+    }
+}
+
+/// The next waiting signal, if any.
+pub fn next_signal(fd: &OwnedFd) -> Option<Arrived> {
+    let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+    // SAFETY: the buffer is exactly one signalfd_siginfo, plain integers for
+    // which any bytes are valid.
+    let info = unsafe {
+        let read = libc::read(fd.as_raw_fd(), info.as_mut_ptr().cast(), size_of::<libc::signalfd_siginfo>());
+        if usize::try_from(read) != Ok(size_of::<libc::signalfd_siginfo>()) {
+            return None;
+        }
+        info.assume_init()
+    };
+    Some(Arrived {
+        signal: info.ssi_signo as i32,
+        from_outside: info.ssi_pid == 0 && info.ssi_code == libc::SI_USER,
+    })
+}
+
+/// Who is at the other end of a unix socket. `pid` is 0 for a process outside this pid namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    pub pid: i32,
+    pub uid: u32,
+}
+
+/// The peer of a connected unix socket. (rustix's `UCred` cannot hold pid 0.)
+pub fn peer(socket: impl AsFd) -> io::Result<Peer> {
+    let mut cred = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: `cred` and `len` are valid for writing and describe each other.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut cred).cast(),
+            &raw mut len,
+        )
+    };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Peer { pid: cred.pid, uid: cred.uid })
+}
+
+/// Receives one datagram with its sender's credentials, without blocking.
+/// Descriptors sent along are closed by the kernel: there is no room for them.
+pub fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<Peer>)> {
+    // Room for one ucred message and nothing else; u64 for the alignment of cmsghdr.
+    let mut space = [0u64; 4];
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: every pointer in `message` is to a local that outlives the call,
+    // with its true length; the control buffer is walked by the CMSG macros only.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = space.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&space) as _;
+        let got = libc::recvmsg(
+            socket.as_fd().as_raw_fd(),
+            &raw mut message,
+            libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC,
+        );
+        if got < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let mut sender = None;
+        let mut header = libc::CMSG_FIRSTHDR(&raw const message);
+        while !header.is_null() {
+            let is_credentials = (*header).cmsg_level == libc::SOL_SOCKET
+                && (*header).cmsg_type == libc::SCM_CREDENTIALS
+                && (*header).cmsg_len as usize >= libc::CMSG_LEN(size_of::<libc::ucred>() as u32) as usize;
+            if is_credentials {
+                let cred: libc::ucred = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
+                sender = Some(Peer { pid: cred.pid, uid: cred.uid });
+            }
+            // A descriptor that squeezed in beside the credentials must not stay open.
+            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
+                let bytes = ((*header).cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
+                for index in 0..bytes / size_of::<i32>() {
+                    let fd: i32 = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast::<i32>().add(index));
+                    libc::close(fd);
+                }
+            }
+            header = libc::CMSG_NXTHDR(&raw const message, header);
+        }
+        Ok((got as usize, sender))
+    }
+}
+
+/// Runs `read` with the file-system identity of another user. Root without
+/// CAP_SYS_PTRACE may not look at `/proc/PID/exe` of other users' processes,
+/// but the owner may: the kernel compares file-system ids for such reads.
+pub fn as_files_of<T>(uid: u32, gid: u32, read: impl FnOnce() -> T) -> T {
+    // SAFETY: both calls take any id and change only this (single) thread's file-system ids.
+    unsafe {
+        libc::setfsgid(gid);
+        libc::setfsuid(uid);
+    }
+    stay_closed();
+    let out = read();
+    // SAFETY: as above; the ids go back to what this process runs as.
+    unsafe {
+        libc::setfsuid(libc::geteuid());
+        libc::setfsgid(libc::getegid());
+    }
+    stay_closed();
+    out
+}
+
+/// A change of ids resets the dumpable flag to a system default that may be "yes".
+fn stay_closed() {
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}

@@ -1,0 +1,79 @@
+//! `agent call`: carries one request from standard input to PID 1 and its
+//! reply to standard output. The engine starts it inside the node as uid
+//! 65534, which may execute but not read this binary, so that no process of
+//! the node can trace it or read its memory.
+//!
+//! Knows no question and no fact; it only sees to it that whoever answers is PID 1.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crashcart_facts::{REPLY_LIMIT, REQUEST_LIMIT, Reply};
+
+/// Name of PID 1's socket in the abstract namespace.
+pub const SOCKET: &[u8] = b"crashcart-agent";
+
+/// Exit status when there is no reply to print.
+const NOT_DELIVERED: u8 = 3;
+
+pub fn main() -> u8 {
+    match deliver() {
+        Ok(()) => 0,
+        Err(why) => {
+            eprintln!("crashcart-agent: {why}");
+            NOT_DELIVERED
+        }
+    }
+}
+
+fn deliver() -> Result<(), String> {
+    let mut request = Vec::new();
+    io::stdin()
+        .take(REQUEST_LIMIT as u64 + 1)
+        .read_to_end(&mut request)
+        .map_err(|error| format!("could not read the request: {error}"))?;
+    if request.len() > REQUEST_LIMIT {
+        return Err(format!("the request is larger than {REQUEST_LIMIT} bytes"));
+    }
+    let reply = ask(&request)?;
+    // A reply cut short by a dying worker must not pass for one.
+    serde_json::from_slice::<Reply>(&reply).map_err(|_| "the reply was cut short".to_owned())?;
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(&reply)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| format!("could not hand on the reply: {error}"))
+}
+
+/// Puts one message to PID 1 and waits for the whole answer.
+pub fn ask(request: &[u8]) -> Result<Vec<u8>, String> {
+    let mut stream = connect().map_err(|error| format!("could not reach the agent of this node: {error}"))?;
+    let talk = |stream: &mut UnixStream| -> io::Result<Vec<u8>> {
+        stream.write_all(request)?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        let mut reply = Vec::new();
+        stream.take(REPLY_LIMIT as u64 + 1).read_to_end(&mut reply)?;
+        Ok(reply)
+    };
+    let reply = talk(&mut stream).map_err(|error| format!("the agent of this node hung up: {error}"))?;
+    if reply.is_empty() {
+        return Err("the agent of this node hung up without a reply".into());
+    }
+    if reply.len() > REPLY_LIMIT {
+        return Err(format!("the reply is larger than {REPLY_LIMIT} bytes"));
+    }
+    Ok(reply)
+}
+
+fn connect() -> io::Result<UnixStream> {
+    let socket: OwnedFd =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(SOCKET)?)?;
+    if crate::kernel::peer(socket.as_fd())?.pid != 1 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "who answers there is not PID 1"));
+    }
+    Ok(UnixStream::from(socket))
+}

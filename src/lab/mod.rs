@@ -1,1 +1,0 @@
-//! A lab: a broken machine and its story, parsed from labs/.

@@ -1,1 +1,0 @@
-//! This machine: what crashcart needs of it, and how to get it.

@@ -1,1 +1,0 @@
-//! The host's side of an agent: requests to a node, replies from it.

@@ -1,1 +1,0 @@
-//! Rubrics and roles, parsed from graders/.

@@ -1,1 +1,0 @@
-//! What crashcart remembers: one SQLite file.
