@@ -1,2 +1,5 @@
 //! crashcart hands a learner a broken GPU node and grades the mending.
 
+pub mod advice;
+pub mod engine;
+pub mod units;
