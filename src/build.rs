@@ -1,1 +1,85 @@
-fn main() {}
+//! Builds the agent, so that the program carries it in its belly.
+//!
+//! The agent runs in nodes of unknown make, so it is linked statically against the host's
+//! C library; that wants flags of its own, and therefore a cargo of its own. Its target
+//! directory lies under `OUT_DIR`, where the outer cargo holds no lock.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for output"));
+    let target = env::var("TARGET").expect("cargo names the target");
+    for input in ["src/inside/agent", "src/inside/facts", "Cargo.lock", "Cargo.toml", "src/build.rs"] {
+        println!("cargo::rerun-if-changed={}", root.join(input).display());
+    }
+
+    let agent = build(&root, &out.join("agent"), &target);
+    let bytes =
+        std::fs::read(&agent).unwrap_or_else(|error| panic!("could not read `{}`: {error}", agent.display()));
+    let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    println!("cargo::rustc-env=CRASHCART_AGENT={}", agent.display());
+    println!("cargo::rustc-env=CRASHCART_AGENT_DIGEST={digest}");
+}
+
+/// Builds the agent for `target` and says where it lies.
+fn build(root: &Path, target_dir: &Path, target: &str) -> PathBuf {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .args(["build", "--release", "--quiet", "--package", "crashcart-agent", "--bin", "crashcart-agent"])
+        .args(["--target", target])
+        .arg("--manifest-path")
+        .arg(root.join("src/inside/agent/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(target_dir)
+        .args(outer_flags())
+        // What the outer cargo says of this package, its target and its lints (clippy puts itself
+        // in as the compiler) would all be taken for the agent's.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_RUSTFLAGS")
+        .env_remove("CARGO_BUILD_TARGET")
+        .env_remove("CARGO_TARGET_DIR")
+        .env_remove("RUSTC_WORKSPACE_WRAPPER")
+        .env_remove("CLIPPY_ARGS")
+        .env_remove("LD_LIBRARY_PATH")
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        // Small and soon built: it waits for the node far more than it computes.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+        .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+        // The output of a build script is read by cargo.
+        .stdout(Stdio::null());
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let of_this_package = ["CARGO_PKG_", "CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "DEP_"];
+        if of_this_package.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    let status =
+        command.status().unwrap_or_else(|error| panic!("could not run cargo for the agent: {error}"));
+    assert!(
+        status.success(),
+        "the agent could not be built; see why with `cargo build --package crashcart-agent`, \
+         and see that a static C library is installed (Debian: `libc6-dev`)"
+    );
+    target_dir.join(target).join("release/crashcart-agent")
+}
+
+/// The outer cargo's own `--locked`, `--offline` and `--frozen`: it tells build scripts of
+/// none of them, and the agent must not fetch what the rest may not.
+fn outer_flags() -> Vec<String> {
+    let parent = std::os::unix::process::parent_id();
+    let command = std::fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
+    command
+        .split(|byte| *byte == 0)
+        .filter_map(|word| std::str::from_utf8(word).ok())
+        .take_while(|word| *word != "--")
+        .filter(|word| ["--locked", "--offline", "--frozen"].contains(word))
+        .map(str::to_owned)
+        .collect()
+}

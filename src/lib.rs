@@ -2,4 +2,6 @@
 
 pub mod advice;
 pub mod engine;
+pub mod image;
+pub mod machine;
 pub mod units;
