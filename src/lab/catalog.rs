@@ -1,0 +1,163 @@
+//! Where labs, graders and image folders are found, and what labs there are.
+
+use std::path::{Path, PathBuf};
+
+use super::{Lab, LabError, LabName};
+use crate::advice::{NextStep, nearest};
+use crate::rubric::Rubric;
+
+/// The folder that holds `labs/`, `graders/` and `containers/`.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    root: PathBuf,
+}
+
+impl Catalog {
+    /// Finds the folder: the one asked for, else the nearest one above the working directory that
+    /// has `labs/` and `graders/`, else the one that crashcart was built from.
+    pub fn find(asked: Option<&Path>) -> Result<Self, CatalogError> {
+        let fits = |folder: &Path| folder.join("labs").is_dir() && folder.join("graders").is_dir();
+        if let Some(asked) = asked {
+            return match fits(asked) {
+                true => Ok(Self { root: asked.to_owned() }),
+                false => Err(CatalogError::NoData { tried: vec![asked.to_owned()] }),
+            };
+        }
+        let mut tried = Vec::new();
+        if let Ok(here) = std::env::current_dir() {
+            if let Some(found) = here.ancestors().find(|folder| fits(folder)) {
+                return Ok(Self { root: found.to_owned() });
+            }
+            tried.push(here);
+        }
+        let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        if fits(&built) {
+            return Ok(Self { root: built });
+        }
+        tried.push(built);
+        Err(CatalogError::NoData { tried })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Folder of the images.
+    pub fn containers(&self) -> PathBuf {
+        self.root.join("containers")
+    }
+
+    /// Folder of the rubrics.
+    pub fn graders(&self) -> PathBuf {
+        self.root.join("graders")
+    }
+
+    /// Names of all labs, sorted.
+    pub fn names(&self) -> Result<Vec<LabName>, CatalogError> {
+        let folder = self.root.join("labs");
+        let at = |source| CatalogError::Unreadable { path: folder.clone(), source };
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(at)? {
+            let entry = entry.map_err(at)?;
+            let name = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            if let Some(name) = name.filter(|_| entry.path().join("lab.toml").is_file()) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// One lab by name.
+    pub fn lab(&self, name: &str) -> Result<Lab, CatalogError> {
+        let names = self.names()?;
+        match names.iter().find(|known| known.as_str() == name) {
+            Some(known) => Ok(Lab::load(&self.root.join("labs").join(known.as_str()))?),
+            None => {
+                let near = nearest(name, names.iter()).map(str::to_owned);
+                Err(CatalogError::NoSuchLab { asked: name.to_owned(), nearest: near })
+            }
+        }
+    }
+
+    /// All labs that can be read, by name, and the names of those that cannot: one lab with a mistake must
+    /// not take the others away.
+    pub fn labs(&self) -> Result<(Vec<Lab>, Vec<LabName>), CatalogError> {
+        let (mut labs, mut bad) = (Vec::new(), Vec::new());
+        for name in self.names()? {
+            match Lab::load(&self.root.join("labs").join(name.as_str())) {
+                Ok(lab) => labs.push(lab),
+                Err(_) => bad.push(name),
+            }
+        }
+        Ok((labs, bad))
+    }
+
+    /// A lab's rubric, made sure to fit the lab.
+    pub fn rubric(&self, lab: &Lab) -> Result<Rubric, CatalogError> {
+        let path = self.graders().join(format!("{}.toml", lab.name));
+        let rubric = Rubric::read(&path)?;
+        let variants: Vec<_> = lab.variants.iter().map(|variant| variant.name.clone()).collect();
+        let nodes: Vec<_> = lab.nodes.iter().map(|node| node.name.clone()).collect();
+        let parameters: Vec<&str> = lab.parameters.keys().map(String::as_str).collect();
+        if rubric.lab != lab.name {
+            return Err(CatalogError::OtherLab { path, named: rubric.lab, wanted: lab.name.clone() });
+        }
+        rubric.fits(&variants, &nodes, &parameters)?;
+        let checks: Vec<&str> = rubric.checks.iter().map(|check| check.id.as_str()).collect();
+        for wrong in &lab.wrongs {
+            if let Some(check) = wrong.refused_by.iter().find(|name| !checks.contains(&name.as_str())) {
+                return Err(CatalogError::NoSuchCheck {
+                    lab: lab.name.clone(),
+                    wrong: wrong.name.clone(),
+                    check: check.clone(),
+                    nearest: nearest(check, checks.iter().copied()).map(str::to_owned),
+                });
+            }
+        }
+        Ok(rubric)
+    }
+}
+
+/// Why a lab could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("found no labs")]
+    NoData { tried: Vec<PathBuf> },
+    #[error("there is no lab `{asked}`")]
+    NoSuchLab { asked: String, nearest: Option<String> },
+    #[error("could not read `{}`", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the rubric `{}` belongs to lab `{named}`, not to `{wanted}`", path.display())]
+    OtherLab { path: PathBuf, named: LabName, wanted: LabName },
+    #[error("lab `{lab}` has `{wrong}` refused by `{check}`, and its rubric has no such check")]
+    NoSuchCheck { lab: LabName, wrong: String, check: String, nearest: Option<String> },
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    #[error(transparent)]
+    Rubric(#[from] crate::document::DocumentError),
+}
+
+impl NextStep for CatalogError {
+    fn next_step(&self) -> String {
+        match self {
+            Self::NoData { tried } => {
+                let tried: Vec<String> = tried.iter().map(|path| format!("`{}`", path.display())).collect();
+                format!(
+                    "run it in a clone of the project, or name one with `--root` (tried {})",
+                    tried.join(", ")
+                )
+            }
+            Self::NoSuchLab { nearest: Some(name), .. } => format!("did you mean `{name}`?"),
+            Self::NoSuchLab { nearest: None, .. } => "list them with `crashcart list`".into(),
+            Self::Unreadable { path, .. } => format!("make `{}` readable", path.display()),
+            Self::OtherLab { path, wanted, .. } => {
+                format!("write `lab = \"{wanted}\"` in `{}`", path.display())
+            }
+            Self::NoSuchCheck { nearest: Some(name), .. } => format!("did you mean `{name}`?"),
+            Self::NoSuchCheck { lab, .. } => format!("correct `refused-by` in `labs/{lab}/lab.toml`"),
+            Self::Lab(error) => error.next_step(),
+            Self::Rubric(error) => error.next_step(),
+        }
+    }
+}

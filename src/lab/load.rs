@@ -1,0 +1,465 @@
+//! From `labs/<name>/` to a [`Lab`]: `lab.toml` parsed into closed types, and
+//! what its names point at looked up. A mistake is shown at its line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Half, Lab, LabName, NodeName, NodePlan, Parameter, Solution, SolutionKind, Step, Track, Variant,
+    VariantName, Wrong, WrongKind,
+};
+use crate::advice::NextStep;
+use crate::document::{Document, DocumentError, Mistakes, Place};
+use crate::rubric::Skill;
+use crate::store::hex;
+use crate::units::Bytes;
+
+/// Files that every lab has beside `lab.toml`.
+const TEXTS: [&str; 3] = ["brief.md", "hints.md", "debrief.md"];
+
+impl Lab {
+    /// Reads a lab's folder.
+    pub fn load(folder: &Path) -> Result<Self, LabError> {
+        let called = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let name = LabName::try_from(called)
+            .map_err(|source| LabError::Misnamed { folder: folder.to_owned(), source })?;
+        let (document, file) = Document::read::<File>(&folder.join("lab.toml"))?;
+        let lab = file.into_lab(name, folder.to_owned(), digest_of(folder)?);
+        let mut mistakes = Mistakes::default();
+        check(&lab, &document, &mut mistakes);
+        mistakes.or(lab).map_err(LabError::from)
+    }
+}
+
+/// Why a lab could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    #[error("`{}` is no folder of a lab", folder.display())]
+    Misnamed { folder: PathBuf, source: super::NotAName },
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    #[error("could not read `{}`", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+}
+
+impl NextStep for LabError {
+    fn next_step(&self) -> String {
+        match self {
+            Self::Misnamed { .. } => "rename the folder".into(),
+            Self::Document(error) => error.next_step(),
+            Self::Unreadable { path, .. } => format!("make `{}` readable", path.display()),
+        }
+    }
+}
+
+/// `lab.toml`, word for word.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct File {
+    title: String,
+    summary: String,
+    track: Track,
+    level: u8,
+    minutes: u16,
+    skills: Vec<Skill>,
+    node: Vec<FileNode>,
+    #[serde(default)]
+    network: FileNetwork,
+    #[serde(default)]
+    parameter: BTreeMap<String, FileParameter>,
+    #[serde(default)]
+    prepare: Vec<FileStep>,
+    variant: Vec<FileVariant>,
+    #[serde(default)]
+    solution: Vec<FileSolution>,
+    #[serde(default)]
+    half: Vec<FileHalf>,
+    #[serde(default)]
+    wrong: Vec<FileWrong>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileNode {
+    name: NodeName,
+    image: String,
+    memory: Bytes,
+    cpus: f64,
+    pids: u32,
+    disk: Bytes,
+    #[serde(default = "default_shm")]
+    shm: Bytes,
+    #[serde(default)]
+    tmpfs: BTreeMap<String, Bytes>,
+}
+
+/// What container engines give when nothing is said.
+fn default_shm() -> Bytes {
+    Bytes(64 << 20)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileNetwork {
+    #[serde(default)]
+    outside: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum FileParameter {
+    Choose(Vec<toml::Value>),
+    Between([i64; 2]),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileStep {
+    node: NodeName,
+    run: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileVariant {
+    name: VariantName,
+    cause: String,
+    r#break: Vec<FileStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileSolution {
+    name: String,
+    kind: SolutionKind,
+    #[serde(default)]
+    variants: Vec<VariantName>,
+    steps: Vec<FileStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileHalf {
+    name: String,
+    #[serde(default)]
+    variants: Vec<VariantName>,
+    steps: Vec<FileStep>,
+    points: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileWrong {
+    name: String,
+    kind: WrongKind,
+    #[serde(default)]
+    variants: Vec<VariantName>,
+    steps: Vec<FileStep>,
+    refused_by: Vec<String>,
+}
+
+fn steps(from: Vec<FileStep>) -> Vec<Step> {
+    from.into_iter().map(|FileStep { node, run }| Step { node, run }).collect()
+}
+
+impl File {
+    fn into_lab(self, name: LabName, folder: PathBuf, digest: String) -> Lab {
+        let text = |value: toml::Value| match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let parameter = |from| match from {
+            FileParameter::Choose(values) => Parameter::Choose(values.into_iter().map(text).collect()),
+            FileParameter::Between([low, high]) => Parameter::Between(low, high),
+        };
+        let node = |from: FileNode| NodePlan {
+            name: from.name,
+            image: from.image,
+            memory: from.memory,
+            // Saturates for what `check` refuses anyway.
+            cpu_milli: (from.cpus * 1000.0) as u32,
+            pids: from.pids,
+            disk: from.disk,
+            shm: from.shm,
+            tmpfs: from.tmpfs,
+        };
+        Lab {
+            name,
+            folder,
+            title: self.title,
+            summary: self.summary,
+            track: self.track,
+            level: self.level,
+            minutes: self.minutes,
+            skills: self.skills,
+            nodes: self.node.into_iter().map(node).collect(),
+            outside: self.network.outside,
+            parameters: self.parameter.into_iter().map(|(name, from)| (name, parameter(from))).collect(),
+            prepare: steps(self.prepare),
+            variants: self
+                .variant
+                .into_iter()
+                .map(|from| Variant { name: from.name, cause: from.cause, breaks: steps(from.r#break) })
+                .collect(),
+            solutions: self
+                .solution
+                .into_iter()
+                .map(|from| Solution {
+                    name: from.name,
+                    kind: from.kind,
+                    variants: from.variants,
+                    steps: steps(from.steps),
+                })
+                .collect(),
+            halves: self
+                .half
+                .into_iter()
+                .map(|from| Half {
+                    name: from.name,
+                    variants: from.variants,
+                    steps: steps(from.steps),
+                    points: from.points,
+                })
+                .collect(),
+            wrongs: self
+                .wrong
+                .into_iter()
+                .map(|from| Wrong {
+                    name: from.name,
+                    kind: from.kind,
+                    variants: from.variants,
+                    steps: steps(from.steps),
+                    refused_by: from.refused_by,
+                })
+                .collect(),
+            digest,
+        }
+    }
+}
+
+/// What closed types cannot say: names that must exist, numbers in range, files that must be there.
+fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
+    let root = Place::root();
+    let nodes: Vec<&str> = lab.nodes.iter().map(|node| node.name.as_str()).collect();
+    let variants: Vec<&str> = lab.variants.iter().map(|variant| variant.name.as_str()).collect();
+    let mut wrong = |place: &Place, what: String, hint: &str| {
+        mistakes.push(document.mistake(place, what).hint(hint));
+    };
+
+    if !(1..=5).contains(&lab.level) {
+        wrong(&root.then("level"), format!("there is no level {}", lab.level), "levels go from 1 to 5");
+    }
+    if lab.minutes == 0 {
+        wrong(
+            &root.then("minutes"),
+            "nobody mends anything in no time".into(),
+            "write the minutes that a learner needs",
+        );
+    }
+    if lab.nodes.is_empty() {
+        wrong(&root.then("node"), "a lab needs a node".into(), "add a `[[node]]`");
+    }
+    if lab.nodes.len() > 10 {
+        wrong(
+            &root.then("node"),
+            format!("{} nodes are too many", lab.nodes.len()),
+            "the network of an attempt holds 10",
+        );
+    }
+    if lab.variants.is_empty() {
+        wrong(&root.then("variant"), "a lab needs a variant".into(), "add a `[[variant]]`");
+    }
+    for (i, node) in lab.nodes.iter().enumerate() {
+        let place = root.then("node").then(i);
+        if nodes[..i].contains(&node.name.as_str()) {
+            wrong(
+                &place.then("name"),
+                format!("there are two nodes `{}`", node.name),
+                "give one another name",
+            );
+        }
+        if !(50..=64_000).contains(&node.cpu_milli) {
+            wrong(&place.then("cpus"), "so many processors cannot be given".into(), "0.05 to 64");
+        }
+        if !(16..=32_768).contains(&node.pids) {
+            wrong(&place.then("pids"), format!("{} processes are out of range", node.pids), "16 to 32768");
+        }
+        for (key, size, least) in
+            [("memory", node.memory, 32u64 << 20), ("disk", node.disk, 16 << 20), ("shm", node.shm, 1 << 20)]
+        {
+            if size.0 < least {
+                wrong(
+                    &place.then(key),
+                    format!("{size} is too little"),
+                    &format!("at least {}", Bytes(least)),
+                );
+            }
+        }
+        for path in node
+            .tmpfs
+            .keys()
+            .filter(|path| !path.starts_with('/') || path.split('/').any(|part| part == ".."))
+        {
+            wrong(
+                &place.then("tmpfs").then(path.as_str()),
+                format!("`{path}` is no absolute path"),
+                "begin with a slash",
+            );
+        }
+    }
+    for (name, parameter) in &lab.parameters {
+        let place = root.then("parameter").then(name.as_str());
+        let kebab = super::is_kebab(name);
+        if !kebab
+            || ["lab", "variant", "node", "nonce", "token", "seed-word", "secret"].contains(&name.as_str())
+        {
+            wrong(
+                &place,
+                format!("`{name}` cannot name a parameter"),
+                "lower-case words joined by hyphens, none of crashcart's own",
+            );
+        }
+        match parameter {
+            Parameter::Choose(values) if values.is_empty() => {
+                wrong(&place.then("choose"), "there is nothing to choose from".into(), "list the values");
+            }
+            Parameter::Between(low, high) if low > high => {
+                wrong(
+                    &place.then("between"),
+                    format!("nothing lies between {low} and {high}"),
+                    "write the smaller number first",
+                );
+            }
+            Parameter::Choose(_) | Parameter::Between(..) => {}
+        }
+    }
+    for (i, variant) in lab.variants.iter().enumerate() {
+        let place = root.then("variant").then(i);
+        if variants[..i].contains(&variant.name.as_str()) {
+            wrong(
+                &place.then("name"),
+                format!("there are two variants `{}`", variant.name),
+                "give one another name",
+            );
+        }
+        if variant.breaks.is_empty() {
+            wrong(&place.then("break"), "a variant that breaks nothing is none".into(), "name a script");
+        }
+    }
+
+    // Each list of scripts: its nodes and files must be there.
+    let mut lists: Vec<(Place, &[Step])> = vec![(root.then("prepare"), &lab.prepare)];
+    lists.extend(
+        lab.variants
+            .iter()
+            .enumerate()
+            .map(|(i, v)| (root.then("variant").then(i).then("break"), &v.breaks[..])),
+    );
+    lists.extend(
+        lab.solutions
+            .iter()
+            .enumerate()
+            .map(|(i, s)| (root.then("solution").then(i).then("steps"), &s.steps[..])),
+    );
+    lists.extend(
+        lab.halves.iter().enumerate().map(|(i, h)| (root.then("half").then(i).then("steps"), &h.steps[..])),
+    );
+    lists.extend(
+        lab.wrongs.iter().enumerate().map(|(i, w)| (root.then("wrong").then(i).then("steps"), &w.steps[..])),
+    );
+    for (place, steps) in &lists {
+        for (i, step) in steps.iter().enumerate() {
+            let place = place.then(i);
+            if !nodes.contains(&step.node.as_str()) {
+                let what = format!("there is no node `{}`", step.node);
+                mistakes.push(
+                    document.mistake(&place.then("node"), what).allowing(step.node.as_str(), nodes.iter()),
+                );
+            }
+            let inside = !step.run.starts_with('/')
+                && step.run.split('/').all(|part| !part.is_empty() && part != "..");
+            if !inside || !lab.folder.join(&step.run).is_file() {
+                let what = format!("there is no script `{}`", step.run);
+                mistakes
+                    .push(document.mistake(&place.then("run"), what).hint("a path below the lab's folder"));
+            }
+        }
+    }
+
+    // Each list of variants: they must exist.
+    let mut named: Vec<(Place, &[VariantName])> = Vec::new();
+    named.extend(
+        lab.solutions.iter().enumerate().map(|(i, s)| (root.then("solution").then(i), &s.variants[..])),
+    );
+    named.extend(lab.halves.iter().enumerate().map(|(i, h)| (root.then("half").then(i), &h.variants[..])));
+    named.extend(lab.wrongs.iter().enumerate().map(|(i, w)| (root.then("wrong").then(i), &w.variants[..])));
+    for (place, list) in &named {
+        for (i, name) in list.iter().enumerate().filter(|(_, name)| !variants.contains(&name.as_str())) {
+            let what = format!("there is no variant `{name}`");
+            let place = place.then("variants").then(i);
+            mistakes.push(document.mistake(&place, what).allowing(name.as_str(), variants.iter()));
+        }
+    }
+
+    // Every variant can be mended in more ways than one: a rubric is not to grade the author's taste.
+    for (i, variant) in lab.variants.iter().enumerate() {
+        let other =
+            |s: &Solution| s.kind == SolutionKind::Alternative && super::applies(&s.variants, &variant.name);
+        if !lab.solutions.iter().any(other) {
+            let what = format!("variant `{}` has no alternative solution", variant.name);
+            let place = root.then("variant").then(i).then("name");
+            mistakes.push(
+                document.mistake(&place, what).hint("add a `[[solution]]` of kind `alternative` for it"),
+            );
+        }
+    }
+
+    // Every variant can be mended in the reference's way, and a wrong fix is refused by something.
+    for (i, variant) in lab.variants.iter().enumerate() {
+        let mends =
+            |s: &&Solution| s.kind == SolutionKind::Reference && super::applies(&s.variants, &variant.name);
+        if lab.solutions.iter().filter(mends).count() != 1 {
+            let what = format!("variant `{}` needs exactly one reference solution", variant.name);
+            let place = root.then("variant").then(i).then("name");
+            mistakes
+                .push(document.mistake(&place, what).hint("add a `[[solution]]` of kind `reference` for it"));
+        }
+    }
+    for (i, _) in lab.wrongs.iter().enumerate().filter(|(_, wrong)| wrong.refused_by.is_empty()) {
+        let place = root.then("wrong").then(i).then("refused-by");
+        mistakes
+            .push(document.mistake(&place, "nothing refuses this").hint("name the checks that must fail"));
+    }
+    for text in TEXTS.iter().filter(|text| !lab.folder.join(text).is_file()) {
+        let mistake = document.mistake(&root.then("title"), format!("`{text}` is missing beside this file"));
+        mistakes.push(mistake.hint("every lab has a brief, hints and a debrief"));
+    }
+}
+
+/// SHA-256 over the paths, modes and contents of a folder's files, in order.
+fn digest_of(folder: &Path) -> Result<String, LabError> {
+    let mut hash = Sha256::new();
+    let mut files = BTreeSet::new();
+    for entry in walkdir::WalkDir::new(folder) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(folder).to_owned();
+            LabError::Unreadable { path, source: error.into() }
+        })?;
+        if entry.file_type().is_file() {
+            files.insert(entry.into_path());
+        }
+    }
+    for path in files {
+        let bytes =
+            std::fs::read(&path).map_err(|source| LabError::Unreadable { path: path.clone(), source })?;
+        let name = path.strip_prefix(folder).unwrap_or(&path).as_os_str().as_encoded_bytes();
+        for part in [name, &bytes] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+    }
+    Ok(hex(&hash.finalize()))
+}

@@ -1,0 +1,184 @@
+//! A lab: a broken machine and its story, parsed from `labs/<name>/`.
+//!
+//! The noun and what can be said of it without touching a node. Reading the
+//! folder is `load`, what a seed makes of a lab is `draw`, its mistakes that
+//! are no syntax errors are `lint`. How well its rubric judges is in
+//! `graders/` and in `crate::rubric`; proving one against the other is
+//! `crate::prove`.
+
+mod catalog;
+mod draw;
+mod load;
+pub mod name;
+mod new;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use catalog::{Catalog, CatalogError};
+pub use draw::Draw;
+pub use load::LabError;
+pub use name::*;
+pub use new::{NewLabError, new_lab};
+
+use crate::rubric::Skill;
+use crate::units::Bytes;
+
+/// A broken machine and its story.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    pub name: LabName,
+    /// Its folder.
+    pub folder: PathBuf,
+    pub title: String,
+    /// The complaint in one sentence.
+    pub summary: String,
+    pub track: Track,
+    /// 1 (first week) to 5.
+    pub level: u8,
+    /// Minutes that a learner of that level needs.
+    pub minutes: u16,
+    pub skills: Vec<Skill>,
+    pub nodes: Vec<NodePlan>,
+    /// Whether its nodes may reach what lies outside their network.
+    pub outside: bool,
+    pub parameters: BTreeMap<String, Parameter>,
+    pub prepare: Vec<Step>,
+    pub variants: Vec<Variant>,
+    pub solutions: Vec<Solution>,
+    pub halves: Vec<Half>,
+    pub wrongs: Vec<Wrong>,
+    /// SHA-256 over every file of the folder.
+    pub digest: String,
+}
+
+impl Lab {
+    /// The variant of this name.
+    pub fn variant(&self, name: &str) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.name.as_str() == name)
+    }
+
+    /// Reads a text of the lab's folder: `brief.md`, `hints.md`, a script.
+    pub fn read(&self, file: &str) -> std::io::Result<String> {
+        std::fs::read_to_string(self.folder.join(file))
+    }
+}
+
+/// One node of a lab.
+#[derive(Clone, Debug)]
+pub struct NodePlan {
+    pub name: NodeName,
+    /// Folder below `containers/`.
+    pub image: String,
+    pub memory: Bytes,
+    /// Thousandths of a processor.
+    pub cpu_milli: u32,
+    pub pids: u32,
+    pub disk: Bytes,
+    /// Size of /dev/shm.
+    pub shm: Bytes,
+    /// Beside /run and /tmp.
+    pub tmpfs: BTreeMap<String, Bytes>,
+}
+
+/// Where a lab belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Track {
+    Driver,
+    Kernel,
+    Scheduling,
+    Containers,
+    Storage,
+    Monitoring,
+    Automation,
+    Network,
+    Security,
+}
+
+impl std::fmt::Display for Track {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = format!("{self:?}").to_lowercase();
+        f.pad(&name)
+    }
+}
+
+/// A value that the seed draws.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parameter {
+    /// One of these.
+    Choose(Vec<String>),
+    /// A whole number, both ends included.
+    Between(i64, i64),
+}
+
+/// One of several root causes behind the same complaint.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    pub name: VariantName,
+    /// What really is wrong; told after passing.
+    pub cause: String,
+    pub breaks: Vec<Step>,
+}
+
+/// A script run in a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub node: NodeName,
+    /// Path below the lab's folder.
+    pub run: String,
+}
+
+/// A repair that earns everything.
+#[derive(Clone, Debug)]
+pub struct Solution {
+    pub name: String,
+    pub kind: SolutionKind,
+    /// Empty: all.
+    pub variants: Vec<VariantName>,
+    pub steps: Vec<Step>,
+}
+
+/// Which solution is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SolutionKind {
+    /// The one that `demo` plays and whose steps must all matter.
+    Reference,
+    /// Another way that must earn the same.
+    Alternative,
+}
+
+/// A repair that earns part.
+#[derive(Clone, Debug)]
+pub struct Half {
+    pub name: String,
+    pub variants: Vec<VariantName>,
+    pub steps: Vec<Step>,
+    /// Exactly what `grade` must give.
+    pub points: u32,
+}
+
+/// A tempting wrong fix, or a cheat.
+#[derive(Clone, Debug)]
+pub struct Wrong {
+    pub name: String,
+    pub kind: WrongKind,
+    pub variants: Vec<VariantName>,
+    pub steps: Vec<Step>,
+    /// Checks that must fail.
+    pub refused_by: Vec<String>,
+}
+
+/// What sort of refusal is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WrongKind {
+    Wrong,
+    Cheat,
+}
+
+/// Whether something that names its variants (none: all) applies to one.
+pub fn applies(variants: &[VariantName], variant: &VariantName) -> bool {
+    variants.is_empty() || variants.contains(variant)
+}

@@ -1,0 +1,2 @@
+chown ada:ada "/etc/$CC_WORD/key"
+chmod 0400 "/etc/$CC_WORD/key"
