@@ -1,6 +1,9 @@
-//! crashcart hands a learner a broken GPU node and grades the mending.
+#![doc = include_str!("README.md")]
 
 pub mod advice;
+pub mod attempt;
+pub mod bench;
+pub mod cli;
 pub mod document;
 pub mod engine;
 pub mod evidence;
@@ -8,6 +11,8 @@ pub mod grade;
 pub mod image;
 pub mod lab;
 pub mod machine;
+pub mod node;
+pub mod prove;
 pub mod publish;
 pub mod rubric;
 pub mod store;

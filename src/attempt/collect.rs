@@ -1,0 +1,287 @@
+//! Putting a rubric's questions to the nodes: one round trip per node, more
+//! only where an answer is another's input or a fact must be given time to
+//! settle. Judges nothing for the score; `grade` alone is asked whether a
+//! question is worth putting again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crashcart_facts::{Answer, Asked, Fact, Question, Reading};
+use futures_util::future::join_all;
+
+use super::Site;
+use super::nodes::Nodes;
+use crate::advice::chain;
+use crate::evidence::{Evidence, FORMAT, Observation, Taken};
+use crate::grade::{CheckVerdict, Context, judge_check};
+use crate::lab::{Draw, NodeName};
+use crate::rubric::{Asking, CheckId, Rubric, token_path};
+use crate::store::{AttemptId, hex};
+
+/// Milliseconds that a node has for the questions that wait for nothing.
+const BUDGET_MS: u32 = 15_000;
+/// First and longest pause between two rounds of asking what has not settled, in milliseconds. Pauses
+/// grow: most facts settle soon, and asking may cost the node as much as its own work.
+const SETTLE_PAUSE_MS: (u64, u64) = (300, 4_000);
+
+/// Collects for one attempt.
+pub struct Collector<'a> {
+    rubric: &'a Rubric,
+    draw: &'a Draw<'a>,
+    attempt: &'a AttemptId,
+    ahead: bool,
+    patience_s: u32,
+}
+
+impl<'a> Collector<'a> {
+    pub fn new(rubric: &'a Rubric, draw: &'a Draw<'a>, attempt: &'a AttemptId) -> Self {
+        Self { rubric, draw, attempt, ahead: false, patience_s: u32::MAX }
+    }
+
+    /// Reads live what only a restart decides, too.
+    pub fn ahead(self) -> Self {
+        Self { ahead: true, ..self }
+    }
+
+    /// Gives no fact more than so many seconds to settle, whatever its check grants: for somebody who
+    /// waits at the screen and can look again.
+    pub fn patience(self, patience_s: u32) -> Self {
+        Self { patience_s, ..self }
+    }
+
+    /// Reads the facts that matter at this point of the attempt. What could not be read stands in the
+    /// evidence as such; this never fails.
+    pub async fn collect(
+        &self,
+        site: &Site,
+        nodes: &Nodes,
+        taken: Taken,
+        baseline: Option<&Evidence>,
+    ) -> Evidence {
+        let askings = self.rubric.askings(&self.draw.variant.name, taken, self.ahead);
+        let mut evidence = self.blank(taken, site.clock.now_ms());
+        self.draw_secrets(&askings, &mut evidence);
+        self.plant(nodes, &askings, &mut evidence).await;
+        let began_ms = site.clock.now_ms();
+        self.ask(nodes, &askings, &mut evidence).await;
+        self.settle(site, nodes, &askings, &mut evidence, baseline, began_ms).await;
+        self.unplant(nodes, &evidence).await;
+        evidence.taken_at_ms = site.clock.now_ms();
+        evidence
+    }
+
+    fn blank(&self, taken: Taken, now_ms: u64) -> Evidence {
+        Evidence {
+            format: FORMAT,
+            attempt: self.attempt.to_string(),
+            lab: self.rubric.lab.clone(),
+            variant: self.draw.variant.name.clone(),
+            seed_word: self.draw.seed_word.clone(),
+            phase: taken,
+            taken_at_ms: now_ms,
+            parameters: self.draw.parameters.clone(),
+            nonces: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            observations: Vec::new(),
+            absent_nodes: BTreeMap::new(),
+        }
+    }
+
+    /// A fresh nonce for each question that names one, and fresh tokens for its nodes.
+    fn draw_secrets(&self, askings: &[Asking<'_>], evidence: &mut Evidence) {
+        let random = || hex(&rand::random::<[u8; 16]>());
+        evidence.nonces = self.rubric.nonces().into_iter().map(|id| (id, random())).collect();
+        for asking in askings.iter().filter(|asking| !asking.plant.is_empty()) {
+            let tokens = asking.plant.iter().map(|node| (node.clone(), random())).collect();
+            evidence.tokens.insert(asking.id.clone(), tokens);
+        }
+    }
+
+    /// Puts the tokens where only the user of the job can read them. A node that cannot be reached
+    /// answers nothing later: that is what its check will find.
+    async fn plant(&self, nodes: &Nodes, askings: &[Asking<'_>], evidence: &mut Evidence) {
+        let jobs = askings.iter().flat_map(|asking| {
+            let owner = match asking.ask.template() {
+                Question::Command { user: Some(user), .. } => user.clone(),
+                _ => "root".to_owned(),
+            };
+            let path = evidence.nonces.get(asking.id).map(|nonce| token_path(nonce));
+            let tokens = evidence.tokens.get(asking.id).into_iter().flatten();
+            tokens.filter_map(move |(node, token)| {
+                Some((node.clone(), path.clone()?, token.clone(), owner.clone()))
+            })
+        });
+        let planted = jobs.map(|(node, path, token, owner)| async move {
+            let link = nodes.get(&node)?;
+            link.plant(path, token, owner).await.err().map(|error| (node, chain(&error)))
+        });
+        let failed: Vec<_> = join_all(planted.collect::<Vec<_>>()).await.into_iter().flatten().collect();
+        for (node, why) in failed {
+            // Judging must not wait for an answer that nothing could give.
+            evidence.tokens.values_mut().for_each(|tokens| drop(tokens.remove(&node)));
+            evidence.absent_nodes.insert(node, why);
+        }
+    }
+
+    async fn unplant(&self, nodes: &Nodes, evidence: &Evidence) {
+        let jobs = evidence.tokens.iter().flat_map(|(id, tokens)| {
+            let path = evidence.nonces.get(id).map(|nonce| token_path(nonce));
+            tokens.keys().filter_map(move |node| Some((nodes.get(node)?, path.clone()?)))
+        });
+        // What stays behind is a random word in a directory that a restart empties.
+        join_all(jobs.map(|(link, path)| link.unplant(path)).collect::<Vec<_>>()).await;
+    }
+
+    /// Puts all questions, in as many stages as their inputs need.
+    async fn ask(&self, nodes: &Nodes, askings: &[Asking<'_>], evidence: &mut Evidence) {
+        let mut done: BTreeSet<&CheckId> = BTreeSet::new();
+        let mut waiting: Vec<&Asking<'_>> = askings.iter().collect();
+        while !waiting.is_empty() {
+            let ready = |asking: &&Asking<'_>| {
+                asking
+                    .stdin_from
+                    .is_none_or(|from| done.contains(from) || askings.iter().all(|other| other.id != from))
+            };
+            let (now, later): (Vec<&Asking<'_>>, Vec<&Asking<'_>>) = waiting.into_iter().partition(ready);
+            if now.is_empty() {
+                break; // Refused when the rubric was loaded.
+            }
+            done.extend(now.iter().map(|asking| asking.id));
+            self.ask_stage(nodes, &now, evidence).await;
+            waiting = later;
+        }
+    }
+
+    async fn ask_stage(&self, nodes: &Nodes, askings: &[&Asking<'_>], evidence: &mut Evidence) {
+        let mut batches: BTreeMap<&NodeName, Vec<(&CheckId, Asked)>> = BTreeMap::new();
+        let mut unaskable = Vec::new();
+        for asking in askings {
+            for node in asking.nodes {
+                match question(asking, node, evidence) {
+                    Ok(question) => {
+                        let again_after_ms = asking.check.map_or(0, |check| check.again_after_ms());
+                        batches
+                            .entry(node)
+                            .or_default()
+                            .push((asking.id, Asked { question, again_after_ms }));
+                    }
+                    Err(why) => unaskable.push(Observation {
+                        of: asking.id.clone(),
+                        node: node.clone(),
+                        question: asking.ask.template().clone(),
+                        reading: Reading::Unreadable { why },
+                        again: None,
+                        took_ms: 0,
+                    }),
+                }
+            }
+        }
+        unaskable.into_iter().for_each(|observation| evidence.record(observation));
+        let asked = batches.into_iter().map(|(node, batch)| async move {
+            let (ids, asked): (Vec<&CheckId>, Vec<Asked>) = batch.into_iter().unzip();
+            let answers = match nodes.get(node) {
+                Some(link) => {
+                    link.collect(asked.clone(), budget(&asked)).await.map_err(|error| chain(&error))
+                }
+                None => Err("it is not running".to_owned()),
+            };
+            (node, ids, asked, answers)
+        });
+        for (node, ids, asked, answers) in join_all(asked.collect::<Vec<_>>()).await {
+            match answers {
+                Ok(answers) => {
+                    evidence.absent_nodes.remove(node);
+                    for ((id, asked), Answer { reading, again, took_ms }) in
+                        ids.into_iter().zip(asked).zip(answers)
+                    {
+                        let question = asked.question;
+                        evidence.record(Observation {
+                            of: id.clone(),
+                            node: node.clone(),
+                            question,
+                            reading,
+                            again,
+                            took_ms,
+                        });
+                    }
+                }
+                Err(why) => {
+                    evidence.absent_nodes.insert(node.clone(), why);
+                }
+            }
+        }
+    }
+
+    /// Asks again what does not pass yet and may take its time, counted from the first asking.
+    async fn settle(
+        &self,
+        site: &Site,
+        nodes: &Nodes,
+        askings: &[Asking<'_>],
+        evidence: &mut Evidence,
+        baseline: Option<&Evidence>,
+        began_ms: u64,
+    ) {
+        if evidence.phase == Taken::Baseline {
+            return;
+        }
+        let mut pause_ms = SETTLE_PAUSE_MS.0;
+        loop {
+            let waited_s = site.clock.now_ms().saturating_sub(began_ms) / 1000;
+            let unsettled: BTreeSet<&CheckId> = askings
+                .iter()
+                .filter_map(|asking| asking.check)
+                .filter(|check| u64::from(check.settle_s.min(self.patience_s)) > waited_s)
+                .filter(|check| {
+                    !matches!(judge_check(check, Context { baseline }, evidence), CheckVerdict::Pass { .. })
+                })
+                .map(|check| &check.id)
+                .collect();
+            if unsettled.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            pause_ms = (pause_ms * 8 / 5).min(SETTLE_PAUSE_MS.1);
+            let mut round: BTreeSet<&CheckId> = unsettled;
+            for asking in askings.iter().rev() {
+                if round.contains(asking.id) {
+                    round.extend(asking.stdin_from);
+                }
+            }
+            let again: Vec<Asking<'_>> =
+                askings.iter().filter(|asking| round.contains(asking.id)).copied().collect();
+            self.ask(nodes, &again, evidence).await;
+        }
+    }
+}
+
+/// The question as it is put to one node, or why it cannot be.
+fn question(asking: &Asking<'_>, node: &NodeName, evidence: &Evidence) -> Result<Question, String> {
+    let mut question =
+        asking.ask.render(&evidence.values(asking.id, node)).map_err(|error| error.to_string())?;
+    if let (Some(from), Question::Command { stdin, .. }) = (asking.stdin_from, &mut question) {
+        let fact = evidence.probe(from).ok_or_else(|| format!("`{from}` was not asked"))?.fact();
+        match fact.map_err(|why| format!("`{from}` gave nothing: {why}"))? {
+            Fact::Command(command) => *stdin = command.stdout.clone(),
+            _ => return Err(format!("`{from}` runs no command")),
+        }
+    }
+    Ok(question)
+}
+
+/// Milliseconds that a node has for a batch: what waits for something has its own budget in it.
+fn budget(asked: &[Asked]) -> u32 {
+    let waits = asked.iter().map(|asked| {
+        let own = match &asked.question {
+            Question::Command { timeout_ms, .. } | Question::Http { timeout_ms, .. } => *timeout_ms,
+            _ => 0,
+        };
+        // The second reading takes as long again.
+        if asked.again_after_ms > 0 {
+            own.saturating_mul(2).saturating_add(asked.again_after_ms)
+        } else {
+            own
+        }
+    });
+    waits.fold(BUDGET_MS, u32::saturating_add)
+}

@@ -1,0 +1,129 @@
+//! The nodes of an attempt that exists: found by their labels, started again,
+//! restarted, frozen.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::Site;
+use crate::advice::NextStep;
+use crate::engine::{Condition, ContainerId, EngineError, FoundKind, LABEL_NODE};
+use crate::lab::{Lab, NodeName};
+use crate::node::{NodeError, NodeLink};
+use crate::store::AttemptId;
+
+/// Links to all nodes of an attempt.
+pub type Nodes = BTreeMap<NodeName, NodeLink>;
+
+/// Time that a node has to start its services, in milliseconds.
+const SETTLE_MS: u32 = 90_000;
+/// Seconds that a node's processes have to end before they are killed.
+const GRACE_S: u32 = 5;
+
+/// What had to be done so that all nodes run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct BringUp {
+    /// Nodes that had stopped and were started, with all their processes new.
+    pub started: Vec<NodeName>,
+    /// Nodes that were frozen and go on where they were.
+    pub thawed: Vec<NodeName>,
+}
+
+/// Why the nodes of an attempt do not run.
+#[derive(Debug, thiserror::Error)]
+pub enum BringUpError {
+    #[error("node `{node}` of attempt `{attempt}` is no longer in the engine")]
+    Missing { attempt: AttemptId, node: NodeName },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+impl NextStep for BringUpError {
+    fn next_step(&self) -> String {
+        match self {
+            Self::Missing { .. } => "begin anew with `crashcart reset`; what was graded is kept".into(),
+            Self::Engine(error) => error.next_step(),
+            Self::Node(error) => error.next_step(),
+        }
+    }
+}
+
+/// The nodes of an attempt and what each is doing.
+pub async fn find_nodes(
+    site: &Site,
+    attempt: &AttemptId,
+    lab: &Lab,
+) -> Result<BTreeMap<NodeName, (NodeLink, Condition)>, BringUpError> {
+    let found = site.engine.list(&site.labels(attempt)).await?;
+    let mut nodes = BTreeMap::new();
+    for thing in found {
+        let FoundKind::Container(condition) = thing.kind else { continue };
+        let Some(name) = thing.labels.get(LABEL_NODE).and_then(|name| name.parse::<NodeName>().ok()) else {
+            continue;
+        };
+        let link = NodeLink::new(site.engine.clone(), name.as_str(), ContainerId(thing.id));
+        nodes.insert(name, (link, condition));
+    }
+    for plan in &lab.nodes {
+        if !nodes.contains_key(&plan.name) {
+            return Err(BringUpError::Missing { attempt: attempt.clone(), node: plan.name.clone() });
+        }
+    }
+    Ok(nodes)
+}
+
+/// Makes sure that all nodes of an attempt run and answer.
+pub async fn bring_up(site: &Site, attempt: &AttemptId, lab: &Lab) -> Result<(Nodes, BringUp), BringUpError> {
+    let nodes = find_nodes(site, attempt, lab).await?;
+    let mut done = BringUp::default();
+    for (name, (link, condition)) in &nodes {
+        match condition {
+            Condition::Running => {}
+            Condition::Paused => {
+                site.engine.unpause(&link.container).await?;
+                done.thawed.push(name.clone());
+            }
+            Condition::Created | Condition::Exited => {
+                site.engine.start(&link.container).await?;
+                done.started.push(name.clone());
+            }
+        }
+    }
+    let nodes: Nodes = nodes.into_iter().map(|(name, (link, _))| (name, link)).collect();
+    if !done.started.is_empty() {
+        settle(&nodes).await?;
+    }
+    Ok((nodes, done))
+}
+
+/// Waits until every node has started its services.
+pub(super) async fn settle(nodes: &Nodes) -> Result<(), NodeError> {
+    for hello in join_all(nodes.values().map(|link| link.hello(SETTLE_MS))).await {
+        hello?;
+    }
+    Ok(())
+}
+
+/// Restarts every node: all processes anew, the same disk. A node that does not come up is no error
+/// here: its facts will be unknown, and the report says so.
+pub async fn restart_all(site: &Site, nodes: &Nodes) -> Result<(), EngineError> {
+    let restarts = nodes.values().map(|link| site.engine.restart(&link.container, GRACE_S));
+    for restarted in join_all(restarts).await {
+        restarted?;
+    }
+    join_all(nodes.values().map(|link| link.hello(SETTLE_MS))).await;
+    Ok(())
+}
+
+/// Freezes all nodes where they are.
+pub async fn pause(site: &Site, attempt: &AttemptId, lab: &Lab) -> Result<(), BringUpError> {
+    for (link, condition) in find_nodes(site, attempt, lab).await?.into_values() {
+        if condition == Condition::Running {
+            site.engine.pause(&link.container).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! From a lab and a seed to broken nodes that answer.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::{join_all, try_join_all};
+
+use super::nodes::{Nodes, settle};
+use super::stop::remove_all;
+use super::{Collector, Secret, Site, StopError, script_environment};
+use crate::advice::NextStep;
+use crate::engine::{ContainerSpec, EngineError, LABEL_KIND, LABEL_NODE, Limits, Network, NetworkSpec};
+use crate::evidence::Taken;
+use crate::image::Image;
+use crate::lab::{Draw, Lab, NodeName, NodePlan, Step};
+use crate::node::{NodeError, NodeLink, describe_end};
+use crate::rubric::Rubric;
+use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stage, Store, StoreError};
+use crashcart_facts::{AGENT_DIR, AGENT_PATH, End};
+
+/// Time that one script of a lab may take, in milliseconds.
+const SCRIPT_MS: u32 = 120_000;
+/// Sizes of the tmpfs mounts that every node has.
+const RUN_BYTES: u64 = 64 << 20;
+const TMP_BYTES: u64 = 256 << 20;
+
+/// What to start.
+pub struct Plan<'a> {
+    pub lab: &'a Lab,
+    pub rubric: &'a Rubric,
+    pub draw: Draw<'a>,
+    pub purpose: Purpose,
+    /// Images of the lab's nodes by the name of their folder; all present.
+    pub images: &'a BTreeMap<String, Image>,
+    /// Volume that holds the agent.
+    pub agent_volume: &'a str,
+    /// Finish this attempt, whose start was interrupted, instead of making a new one.
+    pub again: Option<AttemptId>,
+}
+
+/// An attempt whose nodes stand, broken.
+pub struct Started {
+    pub attempt: AttemptId,
+    pub nodes: Nodes,
+    /// Held until the caller is done with the attempt.
+    pub lock: AttemptLock,
+}
+
+/// Why an attempt did not start. Nothing of it is left in the engine then, unless that itself failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("another crashcart is at work on attempt `{attempt}`")]
+    Busy { attempt: AttemptId },
+    #[error("script `{script}` of the lab {end} in node `{node}`")]
+    Script { script: String, node: NodeName, end: String, said: Vec<String> },
+    #[error("could not read script `{script}`")]
+    Unreadable { script: String, source: std::io::Error },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Stop(#[from] StopError),
+}
+
+impl NextStep for StartError {
+    fn next_step(&self) -> String {
+        match self {
+            Self::Busy { .. } => "wait for it, then run the command again".into(),
+            Self::Script { .. } | Self::Unreadable { .. } => {
+                "this is a mistake of the lab: `crashcart lab prove` shows it, its author should know".into()
+            }
+            Self::Engine(error) => error.next_step(),
+            Self::Node(error) => error.next_step(),
+            Self::Store(error) => error.next_step(),
+            Self::Stop(error) => error.next_step(),
+        }
+    }
+}
+
+/// Starts an attempt: written down first, then made, then broken, then read once.
+pub async fn start(site: &Site, store: &mut Store, plan: &Plan<'_>) -> Result<Started, StartError> {
+    let (attempt, lock) = match &plan.again {
+        Some(attempt) => (attempt.clone(), take_up(store, attempt).await?),
+        None => {
+            let new = NewAttempt {
+                purpose: plan.purpose,
+                lab: plan.lab.name.as_str(),
+                variant: plan.draw.variant.name.as_str(),
+                seed: plan.draw.seed,
+                lab_digest: &plan.lab.digest,
+                rubric_digest: &plan.rubric.digest(),
+            };
+            store.begin_attempt(&new, site.clock.now_ms())?
+        }
+    };
+    if plan.again.is_some() {
+        remove_all(site, &attempt).await?;
+    }
+    match raise(site, store, &attempt, plan).await {
+        Ok(nodes) => Ok(Started { attempt, nodes, lock }),
+        Err(error) => {
+            // The reason for the failure is worth more than a failure to clean up, which `recover`
+            // finds again: the stage stays `starting` then.
+            if remove_all(site, &attempt).await.is_ok() {
+                store.append(
+                    &attempt,
+                    RecordKind::Note,
+                    &format!("did not start: {error}"),
+                    site.clock.now_ms(),
+                )?;
+                store.set_stage(&attempt, Stage::Stopped, site.clock.now_ms())?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Takes an attempt whose start was interrupted.
+async fn take_up(store: &Store, attempt: &AttemptId) -> Result<AttemptLock, StartError> {
+    let busy = || StartError::Busy { attempt: attempt.clone() };
+    // Another crashcart that only looks whether somebody is at work on it holds the lock for a moment.
+    let mut lock = store.try_lock(attempt)?;
+    for _ in 0..10 {
+        if lock.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        lock = store.try_lock(attempt)?;
+    }
+    let lock = lock.ok_or_else(busy)?;
+    // It may have been finished meanwhile, and belong to a learner by now.
+    match store.attempt(attempt)? {
+        Some(row) if row.stage == Stage::Starting => Ok(lock),
+        _ => Err(busy()),
+    }
+}
+
+async fn raise(
+    site: &Site,
+    store: &mut Store,
+    attempt: &AttemptId,
+    plan: &Plan<'_>,
+) -> Result<Nodes, StartError> {
+    let labels = site.labels(attempt);
+    let mut network_labels = labels.clone();
+    network_labels.insert(LABEL_KIND.into(), "network".into());
+    let spec = NetworkSpec {
+        name: format!("crashcart-{attempt}"),
+        labels: network_labels,
+        outside: plan.lab.outside,
+        hosts: plan.lab.nodes.len() as u8,
+    };
+    let network = site.engine.create_network(&spec).await?;
+    let hosts: BTreeMap<String, _> = plan
+        .lab
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(n, node)| (node.name.to_string(), network.address(n as u8)))
+        .collect();
+    let raised = plan.lab.nodes.iter().enumerate().map(|(n, node)| {
+        let mut spec = container(attempt, plan, node, &network, n as u8);
+        spec.hosts = hosts.clone();
+        spec.labels.extend(labels.clone());
+        async move {
+            let id = site.engine.create(&spec).await?;
+            site.engine.start(&id).await?;
+            Ok::<_, EngineError>((
+                node.name.clone(),
+                NodeLink::new(site.engine.clone(), node.name.as_str(), id),
+            ))
+        }
+    });
+    // All of them, even when one fails: what is still being made could not be removed.
+    let nodes: Nodes = join_all(raised).await.into_iter().collect::<Result<_, _>>()?;
+    // The first script waits for its node anyway; without one, services are given their time here.
+    settle(&nodes).await?;
+    run_parallel(plan, &nodes, &plan.lab.prepare, Secret::Told).await?;
+    run_parallel(plan, &nodes, &plan.draw.variant.breaks, Secret::Withheld).await?;
+
+    let collector = Collector::new(plan.rubric, &plan.draw, attempt);
+    let baseline = collector.collect(site, &nodes, Taken::Baseline, None).await;
+    let now = site.clock.now_ms();
+    let started = serde_json::json!({
+        "variant": plan.draw.variant.name,
+        "parameters": plan.draw.parameters,
+        "images": plan.images.values().map(Image::tag).collect::<Vec<_>>(),
+    });
+    store.append(attempt, RecordKind::Started, &started, now)?;
+    store.append(attempt, RecordKind::Baseline, &baseline, now)?;
+    store.set_stage(attempt, Stage::Running, now)?;
+    Ok(nodes)
+}
+
+fn container(
+    attempt: &AttemptId,
+    plan: &Plan<'_>,
+    node: &NodePlan,
+    network: &Network,
+    n: u8,
+) -> ContainerSpec {
+    let image = &plan.images[&node.image];
+    let mut tmpfs = BTreeMap::from([("/run".to_owned(), RUN_BYTES), ("/tmp".to_owned(), TMP_BYTES)]);
+    tmpfs.extend(node.tmpfs.iter().map(|(path, size)| (path.clone(), size.0)));
+    ContainerSpec {
+        name: format!("crashcart-{attempt}-{}", node.name),
+        hostname: node.name.to_string(),
+        image: image.tag(),
+        labels: BTreeMap::from([
+            (LABEL_KIND.to_owned(), "node".to_owned()),
+            (LABEL_NODE.to_owned(), node.name.to_string()),
+        ]),
+        argv: vec![AGENT_PATH.into(), "init".into()],
+        env: BTreeMap::new(),
+        network: network.name.clone(),
+        address: network.address(n),
+        hosts: BTreeMap::new(),
+        outside: plan.lab.outside,
+        volumes: vec![(plan.agent_volume.to_owned(), AGENT_DIR.to_owned())],
+        tmpfs,
+        shm_bytes: node.shm.0,
+        limits: Limits {
+            memory_bytes: node.memory.0,
+            cpu_milli: node.cpu_milli,
+            pids: node.pids,
+            disk_bytes: node.disk.0,
+        },
+        capabilities: image.capabilities.clone(),
+    }
+}
+
+/// Runs steps: those of one node in order, different nodes side by side.
+async fn run_parallel(
+    plan: &Plan<'_>,
+    nodes: &Nodes,
+    steps: &[Step],
+    secret: Secret,
+) -> Result<(), StartError> {
+    let by_node = nodes.keys().map(|node| async move {
+        for step in steps.iter().filter(|step| step.node == *node) {
+            run_step(plan.lab, &plan.draw, nodes, step, secret, |text| text).await?;
+        }
+        Ok::<_, StartError>(())
+    });
+    try_join_all(by_node).await?;
+    Ok(())
+}
+
+/// Runs steps in order; each must succeed. `edit` may change a script's text before it runs.
+pub async fn run_steps(
+    lab: &Lab,
+    draw: &Draw<'_>,
+    nodes: &Nodes,
+    steps: &[Step],
+    edit: impl Fn(String) -> String,
+) -> Result<(), StartError> {
+    for step in steps {
+        run_step(lab, draw, nodes, step, Secret::Withheld, &edit).await?;
+    }
+    Ok(())
+}
+
+async fn run_step(
+    lab: &Lab,
+    draw: &Draw<'_>,
+    nodes: &Nodes,
+    step: &Step,
+    secret: Secret,
+    edit: impl Fn(String) -> String,
+) -> Result<(), StartError> {
+    let unreadable = |source| StartError::Unreadable { script: step.run.clone(), source };
+    let text = lab.read(&step.run).map_err(unreadable)?;
+    let environment = script_environment(draw, step.node.as_str(), secret);
+    let ran = nodes[&step.node].run(edit(text), environment, SCRIPT_MS).await?;
+    match ran.end {
+        End::Exit(0) => Ok(()),
+        end => Err(StartError::Script {
+            script: step.run.clone(),
+            node: step.node.clone(),
+            end: describe_end(end),
+            said: last_lines(ran.stdout.lines().chain(ran.stderr.lines()), 12),
+        }),
+    }
+}
+
+fn last_lines<'a>(lines: impl Iterator<Item = &'a str>, count: usize) -> Vec<String> {
+    let lines: Vec<&str> = lines.collect();
+    lines[lines.len().saturating_sub(count)..].iter().map(|line| (*line).to_owned()).collect()
+}

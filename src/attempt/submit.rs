@@ -1,0 +1,131 @@
+//! Reading the nodes and judging what was read: `check` as they are, `grade`
+//! before and after a restart. Both keep evidence and report.
+
+use super::nodes::{Nodes, restart_all};
+use super::{Collector, Site};
+use crate::advice::NextStep;
+use crate::engine::EngineError;
+use crate::evidence::{Evidence, EvidenceError, Evidences, Taken};
+use crate::grade::{Report, grade as judge};
+use crate::lab::Draw;
+use crate::rubric::Rubric;
+use crate::store::{AttemptId, RecordKind, Store, StoreError};
+
+/// Seconds that `check` gives a fact to settle; `grade` gives what the rubric grants.
+const CHECK_PATIENCE_S: u32 = 3;
+
+/// A check: what was read, and what it is worth so far.
+pub struct Checked {
+    pub evidences: Evidences,
+    pub report: Report,
+}
+
+/// A grading.
+pub struct Graded {
+    pub evidences: Evidences,
+    pub report: Report,
+}
+
+/// Why nothing was judged.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    #[error("attempt `{attempt}` has no baseline to compare with")]
+    NoBaseline { attempt: AttemptId },
+    #[error("attempt `{attempt}` has no evidence to judge again")]
+    NoEvidence { attempt: AttemptId },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+}
+
+impl NextStep for SubmitError {
+    fn next_step(&self) -> String {
+        match self {
+            Self::NoBaseline { .. } => "begin anew with `crashcart reset`".into(),
+            Self::NoEvidence { .. } => "collect some with `crashcart grade`".into(),
+            Self::Engine(error) => error.next_step(),
+            Self::Store(error) => error.next_step(),
+            Self::Evidence(error) => error.next_step(),
+        }
+    }
+}
+
+/// Reads the nodes as they are and judges that. `keep` is false for a live view, whose every look need
+/// not be stored.
+pub async fn check(
+    site: &Site,
+    store: &mut Store,
+    attempt: &AttemptId,
+    nodes: &Nodes,
+    rubric: &Rubric,
+    draw: &Draw<'_>,
+    keep: bool,
+) -> Result<Checked, SubmitError> {
+    let baseline = baseline(store, attempt)?;
+    let collector = Collector::new(rubric, draw, attempt).ahead().patience(CHECK_PATIENCE_S);
+    let live = collector.collect(site, nodes, Taken::Live, Some(&baseline)).await;
+    let evidences = Evidences { baseline, live, after_restart: None };
+    let report = judge(rubric, &evidences);
+    if keep {
+        let now = site.clock.now_ms();
+        store.append(attempt, RecordKind::Evidence, &evidences.live, now)?;
+        store.append(attempt, RecordKind::Report, &report, now)?;
+    }
+    Ok(Checked { evidences, report })
+}
+
+/// Reads the nodes, restarts them, reads them again, and judges both. Live evidence is kept before the
+/// restart: whatever happens then, it is not lost.
+pub async fn grade(
+    site: &Site,
+    store: &mut Store,
+    attempt: &AttemptId,
+    nodes: &Nodes,
+    rubric: &Rubric,
+    draw: &Draw<'_>,
+    told: &(dyn Fn(&str) + Sync),
+) -> Result<Graded, SubmitError> {
+    let baseline = baseline(store, attempt)?;
+    let collector = Collector::new(rubric, draw, attempt);
+    told("reading the nodes as you left them");
+    let live = collector.collect(site, nodes, Taken::Live, Some(&baseline)).await;
+    store.append(attempt, RecordKind::Evidence, &live, site.clock.now_ms())?;
+    told("restarting the nodes: what was only mended for now shows");
+    restart_all(site, nodes).await?;
+    told("reading them again");
+    let after = collector.collect(site, nodes, Taken::AfterRestart, Some(&baseline)).await;
+    let now = site.clock.now_ms();
+    store.append(attempt, RecordKind::Evidence, &after, now)?;
+    let evidences = Evidences { baseline, live, after_restart: Some(after) };
+    let report = judge(rubric, &evidences);
+    store.append(attempt, RecordKind::Grade, &report, now)?;
+    Ok(Graded { evidences, report })
+}
+
+/// Judges the stored evidence of the last grading under the present rubric. Touches no node.
+pub fn judge_again(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Result<Graded, SubmitError> {
+    let baseline = baseline(store, attempt)?;
+    let stored: Vec<Evidence> = store
+        .records(attempt)?
+        .iter()
+        .filter(|record| record.kind == RecordKind::Evidence)
+        .map(|record| Evidence::from_json(&record.body))
+        .collect::<Result<_, _>>()?;
+    // The last reading after a restart, and the live one that stands right before it.
+    let after = stored.iter().rposition(|evidence| evidence.phase == Taken::AfterRestart);
+    let last_live =
+        |upto: usize| stored[..upto].iter().rfind(|evidence| evidence.phase == Taken::Live).cloned();
+    let live = last_live(after.unwrap_or(stored.len()));
+    let live = live.ok_or_else(|| SubmitError::NoEvidence { attempt: attempt.clone() })?;
+    let evidences = Evidences { baseline, live, after_restart: after.map(|index| stored[index].clone()) };
+    let report = judge(rubric, &evidences);
+    Ok(Graded { evidences, report })
+}
+
+fn baseline(store: &Store, attempt: &AttemptId) -> Result<Evidence, SubmitError> {
+    let stored: Option<Evidence> = store.latest(attempt, RecordKind::Baseline)?;
+    stored.ok_or_else(|| SubmitError::NoBaseline { attempt: attempt.clone() })
+}

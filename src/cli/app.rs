@@ -1,0 +1,362 @@
+//! What commands share: the catalogue, the store, the engine, each opened when first needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::exit::Exit;
+use super::message::{Failure, fails_with};
+use super::output::Output;
+use crate::advice::{chain, nearest};
+use crate::attempt::{
+    BringUpError, Clock, Nodes, Site, StartError, StopError, SubmitError, bring_up, recover,
+};
+use crate::document::DocumentError;
+use crate::engine::{Engine, EngineError, Progress, Silent};
+use crate::image::{Image, ImageCatalog, ImageError};
+use crate::lab::{Catalog, CatalogError, Draw, Lab, LabError};
+use crate::node::NodeError;
+use crate::rubric::Rubric;
+use crate::store::{AttemptLock, AttemptRow, Purpose, Stage, Store, StoreError};
+
+/// One run of the command line.
+pub struct App {
+    pub output: Output,
+    pub clock: Clock,
+    root: Option<PathBuf>,
+    catalog: Option<Catalog>,
+    runtime: Option<tokio::runtime::Runtime>,
+    engine: Option<Arc<dyn Engine>>,
+}
+
+/// An attempt with everything that belongs to it.
+pub struct Open {
+    pub row: AttemptRow,
+    pub lab: Lab,
+    pub rubric: Rubric,
+}
+
+impl Open {
+    /// What the attempt's seed made of its lab.
+    pub fn draw(&self) -> Result<Draw<'_>, Failure> {
+        let variant = self.lab.variant(&self.row.variant).ok_or_else(|| {
+            Failure::plain(
+                Exit::Usage,
+                format!(
+                    "lab `{}` no longer has the variant `{}` of this attempt",
+                    self.lab.name, self.row.variant
+                ),
+                "end it with `crashcart stop`, or use the version of the labs that it was started from",
+            )
+        })?;
+        Ok(Draw::new(&self.lab, self.row.seed, Some(variant)))
+    }
+}
+
+impl App {
+    pub fn new(output: Output, root: Option<PathBuf>) -> Self {
+        Self { output, clock: Clock::system(), root, catalog: None, runtime: None, engine: None }
+    }
+
+    /// Where the labs are.
+    pub fn catalog(&mut self) -> Result<Catalog, Failure> {
+        if self.catalog.is_none() {
+            self.catalog = Some(Catalog::find(self.root.as_deref())?);
+        }
+        Ok(self.catalog.clone().expect("just found"))
+    }
+
+    /// The state directory: `CRASHCART_STATE_DIR`, else below `XDG_STATE_HOME`, else `~/.local/state`.
+    pub fn state_directory() -> Result<PathBuf, Failure> {
+        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        named("CRASHCART_STATE_DIR")
+            .or_else(|| named("XDG_STATE_HOME").map(|path| path.join("crashcart")))
+            .or_else(|| named("HOME").map(|path| path.join(".local/state/crashcart")))
+            .ok_or_else(|| {
+                Failure::plain(
+                    Exit::Machine,
+                    "there is no place to keep attempts: neither CRASHCART_STATE_DIR nor HOME is set",
+                    "name a directory in `CRASHCART_STATE_DIR`",
+                )
+            })
+    }
+
+    pub fn store(&self) -> Result<Store, Failure> {
+        Ok(Store::open(&Self::state_directory()?)?)
+    }
+
+    /// Runs something that waits.
+    pub fn block_on<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let build = || {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("the system gives two threads")
+        };
+        self.runtime.get_or_insert_with(build).block_on(future)
+    }
+
+    /// The container engine.
+    pub fn engine(&mut self) -> Result<Arc<dyn Engine>, Failure> {
+        if self.engine.is_none() {
+            let engine = self.block_on(crate::engine::open())?;
+            self.engine = Some(engine);
+        }
+        Ok(self.engine.clone().expect("just connected"))
+    }
+
+    /// The engine, with the name that this state directory has in it.
+    pub fn site(&mut self, store: &Store) -> Result<Site, Failure> {
+        Ok(Site { engine: self.engine()?, home: store.home_label(), clock: self.clock })
+    }
+
+    /// Cleans up what killed runs left, and says so.
+    pub fn recover(&mut self, site: &Site, store: &mut Store) -> Result<(), Failure> {
+        for (leftover, removed) in self.block_on(recover(site, store))? {
+            self.output.talk(match removed {
+                Ok(()) => format!("cleaned up what a killed run left of attempt {}", leftover.attempt),
+                Err(error) => format!(
+                    "could not clean up what a killed run left of attempt {}: {}; `crashcart doctor --fix` tries again",
+                    leftover.attempt,
+                    chain(&error)
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// The attempt that is meant: the only one that is not over, or the one named by id or lab.
+    pub fn attempt(&mut self, store: &Store, named: Option<&str>) -> Result<AttemptRow, Failure> {
+        let rows: Vec<AttemptRow> =
+            store.attempts()?.into_iter().filter(|row| row.purpose == Purpose::Learn).collect();
+        let alive: Vec<&AttemptRow> =
+            rows.iter().filter(|row| matches!(row.stage, Stage::Running | Stage::Paused)).collect();
+        if let Some(named) = named {
+            let fits = |row: &&AttemptRow| row.id.as_str() == named || row.lab == named;
+            if let Some(row) = alive.iter().copied().find(fits).or_else(|| rows.iter().find(fits)) {
+                return Ok(row.clone());
+            }
+            let known: Vec<&str> = alive.iter().flat_map(|row| [row.id.as_str(), row.lab.as_str()]).collect();
+            let next = match nearest(named, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if self.catalog().is_ok_and(|catalog| catalog.lab(named).is_ok()) => {
+                    format!("start that lab with `crashcart start {named}`")
+                }
+                None => "see `crashcart status` and `crashcart history`".into(),
+            };
+            return Err(Failure::plain(Exit::Usage, format!("there is no attempt `{named}`"), next));
+        }
+        match alive[..] {
+            [row] => Ok(row.clone()),
+            [] => Err(match rows.iter().find(|row| row.stage == Stage::Starting) {
+                Some(row) => not_ready(row),
+                None => Failure::plain(
+                    Exit::Usage,
+                    NOTHING_RUNS,
+                    "start a lab: `crashcart start LAB`; `crashcart list` shows them",
+                ),
+            }),
+            _ => {
+                let names = alive.iter().map(|row| format!("{} ({})", row.id, row.lab)).collect();
+                let failure = Failure::plain(
+                    Exit::Usage,
+                    format!("{} attempts are running", alive.len()),
+                    "name one: the lab, or the six characters of the attempt",
+                );
+                Err(failure.with_detail(names))
+            }
+        }
+    }
+
+    /// An attempt with its lab and rubric.
+    pub fn open(&mut self, store: &Store, named: Option<&str>) -> Result<Open, Failure> {
+        let row = self.attempt(store, named)?;
+        let catalog = self.catalog()?;
+        let lab = catalog.lab(&row.lab)?;
+        let rubric = catalog.rubric(&lab)?;
+        Ok(Open { row, lab, rubric })
+    }
+
+    /// An attempt whose nodes are needed: it must not be over; nodes that stopped are started again.
+    pub fn open_nodes(&mut self, site: &Site, open: &Open) -> Result<Nodes, Failure> {
+        match open.row.stage {
+            Stage::Running => {}
+            Stage::Paused => {
+                return Err(Failure::plain(
+                    Exit::Usage,
+                    format!("attempt `{}` is paused", open.row.id),
+                    "go on with `crashcart resume`",
+                ));
+            }
+            Stage::Starting => return Err(not_ready(&open.row)),
+            Stage::Stopping | Stage::Stopped => {
+                return Err(Failure::plain(
+                    Exit::Usage,
+                    format!("attempt `{}` is over", open.row.id),
+                    format!("begin anew with `crashcart start {}`", open.row.lab),
+                ));
+            }
+        }
+        let (nodes, done) = self.block_on(bring_up(site, &open.row.id, &open.lab))?;
+        for node in &done.started {
+            self.output.talk(format!("node {node} was down and has been started again"));
+        }
+        for node in &done.thawed {
+            self.output.talk(format!("node {node} was frozen and goes on"));
+        }
+        Ok(nodes)
+    }
+
+    /// Keeps other crashcarts off an attempt while this one changes it. The row is read anew: whoever
+    /// had the attempt before may have ended it.
+    pub fn hold(&self, store: &Store, row: &mut AttemptRow) -> Result<AttemptLock, Failure> {
+        let attempt = row.id.clone();
+        // A check takes a second or two; a grade may take a minute.
+        for round in 0..1200 {
+            if let Some(lock) = store.try_lock(&attempt)? {
+                if let Some(now) = store.attempt(&attempt)? {
+                    *row = now;
+                }
+                return Ok(lock);
+            }
+            // For a moment the lock is also held by one who only looks whether somebody is at work.
+            if round == 3 {
+                self.output
+                    .talk(format!("another crashcart is at work on attempt {attempt}; waiting for it"));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        Err(Failure::plain(
+            Exit::Machine,
+            format!("another crashcart has been at work on attempt `{attempt}` for two minutes"),
+            "wait for it, or end that process",
+        ))
+    }
+
+    /// Shows long jobs: a bar on a terminal, lines elsewhere, nothing where only data was asked for.
+    pub fn progress(&self) -> Box<dyn Progress> {
+        match self.output.json || self.output.quiet {
+            true => Box::new(Silent),
+            false => crate::image::progress::on_stderr(),
+        }
+    }
+
+    /// Makes sure that the images of these labs are there, and the volume that holds the agent.
+    pub fn images(
+        &mut self,
+        store: &Store,
+        labs: &[&Lab],
+    ) -> Result<(BTreeMap<String, Image>, String), Failure> {
+        let engine = self.engine()?;
+        let catalog = ImageCatalog::load(&self.catalog()?.containers())?;
+        let wanted: BTreeSet<&str> =
+            labs.iter().flat_map(|lab| lab.nodes.iter().map(|node| node.image.as_str())).collect();
+        let wanted: Vec<&str> = wanted.into_iter().collect();
+        let progress = self.progress();
+        let state = store.directory().to_owned();
+        let plan = self.block_on(catalog.plan(&*engine, &wanted))?;
+        if !plan.is_done() {
+            self.output.talk("building node images; this happens once");
+        }
+        self.block_on(catalog.build(&*engine, &state, &plan, &*progress))?;
+        let images = wanted
+            .iter()
+            .map(|name| Ok(((*name).to_owned(), catalog.get(name)?.clone())))
+            .collect::<Result<BTreeMap<_, _>, ImageError>>()?;
+        let any = images.values().next().expect("a lab has a node").tag();
+        let endpoint = self.block_on(engine.about())?.endpoint;
+        let volume = self.block_on(crate::image::agent::ensure(
+            &*engine,
+            &state,
+            &store.home_label(),
+            &endpoint,
+            &any,
+            &*progress,
+        ))?;
+        Ok((images, volume))
+    }
+}
+
+/// What is said where a command needs an attempt and none runs.
+const NOTHING_RUNS: &str = "no attempt is running";
+
+fn not_ready(row: &AttemptRow) -> Failure {
+    Failure::plain(
+        Exit::Usage,
+        format!("attempt `{}` is not ready: its start was interrupted or is under way", row.id),
+        format!("finish it with `crashcart start {}`", row.lab),
+    )
+}
+
+fails_with! {
+    CatalogError => |_: &CatalogError| Exit::Usage,
+    LabError => |_: &LabError| Exit::Usage,
+    DocumentError => |_: &DocumentError| Exit::Usage,
+    StoreError => |_: &StoreError| Exit::Machine,
+    EngineError => |_: &EngineError| Exit::Machine,
+    NodeError => |_: &NodeError| Exit::Machine,
+    BringUpError => |_: &BringUpError| Exit::Machine,
+    SubmitError => |error: &SubmitError| match error {
+        SubmitError::NoEvidence { .. } => Exit::Usage,
+        _ => Exit::Machine,
+    },
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let exit = match error {
+            StartError::Script { .. } | StartError::Unreadable { .. } => Exit::Usage,
+            StartError::Store(StoreError::UnderWay { .. }) => Exit::Usage,
+            _ => Exit::Machine,
+        };
+        let detail = match &error {
+            StartError::Script { said, .. } => said.clone(),
+            _ => Vec::new(),
+        };
+        Self::new(exit, &error).with_detail(detail)
+    }
+}
+
+impl From<StopError> for Failure {
+    fn from(error: StopError) -> Self {
+        let detail = match &error {
+            StopError::Left { errors, .. } => errors.iter().map(|error| chain(error)).collect(),
+            _ => Vec::new(),
+        };
+        Self::new(Exit::Machine, &error).with_detail(detail)
+    }
+}
+
+impl From<ImageError> for Failure {
+    fn from(error: ImageError) -> Self {
+        let detail = match &error {
+            ImageError::BaseFailed { log, .. } | ImageError::Engine(EngineError::BuildFailed { log, .. }) => {
+                log.clone()
+            }
+            _ => Vec::new(),
+        };
+        let exit = match &error {
+            ImageError::Malformed { .. }
+            | ImageError::OtherFormat { .. }
+            | ImageError::NoSuchImage { .. }
+            | ImageError::Circle { .. }
+            | ImageError::Capability { .. }
+            | ImageError::LinkOut { .. }
+            | ImageError::OddFile { .. }
+            | ImageError::UnknownBase { .. } => Exit::Usage,
+            _ => Exit::Machine,
+        };
+        Self::new(exit, &error).with_detail(detail)
+    }
+}
+
+/// Asks a yes-or-no question on the terminal; anything but a yes is a no.
+pub fn ask(question: &str) -> Result<bool, Failure> {
+    super::output::prompt(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| {
+        Failure::plain(Exit::Machine, format!("could not read an answer: {error}"), "say `--yes`")
+    })?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

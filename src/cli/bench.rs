@@ -1,0 +1,87 @@
+//! `crashcart bench`.
+
+use super::app::App;
+use super::exit::Exit;
+use super::message::{Failure, fails_with};
+use super::output::table;
+use crate::attempt;
+use crate::bench::{self, BenchError, Measure};
+use crate::lab::Lab;
+use crate::rubric::Rubric;
+
+/// Measure crashcart on this machine
+///
+/// Each figure stands beside what it must be and what it is compared with, taken in the same run.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Times that each start is measured; cheaper things are measured more often
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    runs: u16,
+}
+
+pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
+    let runs = usize::from(args.runs);
+    let catalog = app.catalog()?;
+    let labs: Vec<(Lab, Rubric)> = catalog
+        .labs()?
+        .0
+        .into_iter()
+        .map(|lab| Ok((catalog.rubric(&lab)?, lab)))
+        .map(|read: Result<_, Failure>| read.map(|(rubric, lab)| (lab, rubric)))
+        .collect::<Result<_, _>>()?;
+    let mut store = app.store()?;
+    let site = app.site(&store)?;
+    app.recover(&site, &mut store)?;
+    let (images, volume) = app.images(&store, &labs.iter().map(|(lab, _)| lab).collect::<Vec<_>>())?;
+
+    let mut measures: Vec<Measure> = Vec::new();
+    for (lab, rubric) in &labs {
+        app.output.talk(format!("starting {} {runs} times, in turn with `docker run -d` …", lab.name));
+        let plan = || bench::plan(lab, rubric, &images, &volume);
+        measures.push(app.block_on(bench::start(&site, &mut store, &plan, runs))?);
+    }
+    app.output.talk("checking …");
+    let (lab, rubric) = labs.iter().min_by_key(|(lab, _)| lab.nodes.len()).expect("there is a lab");
+    let plan = bench::plan(lab, rubric, &images, &volume);
+    let started = app.block_on(attempt::start(&site, &mut store, &plan))?;
+    let checked = app.block_on(bench::check(&site, &started.nodes, &plan.draw, &started.attempt, runs * 5));
+    app.block_on(attempt::stop(&site, &mut store, &started.attempt, "measured"))?;
+    drop(started.lock);
+    store.forget_trial(&started.attempt)?;
+    measures.extend(checked?);
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::plain(
+            Exit::Machine,
+            format!("could not find this program: {error}"),
+            "call it by its full path",
+        )
+    })?;
+    measures.push(bench::list(&program, catalog.root(), runs * 5)?);
+
+    app.output.data(&measures, |paint| {
+        let head = ["WHAT", "MEDIAN", "P95", "RUNS", "COMPARED WITH", "RATIO", "MUST BE", ""];
+        let mut rows = vec![head.map(|head| paint.faint(head)).to_vec()];
+        for measure in &measures {
+            let (against, ratio) = match &measure.against {
+                Some((name, ms)) => (format!("{name}: {ms:.0} ms"), format!("{:.2}", measure.median_ms / ms)),
+                None => (String::new(), String::new()),
+            };
+            rows.push(vec![
+                measure.what.clone(),
+                format!("{:.1} ms", measure.median_ms),
+                format!("{:.1} ms", measure.p95_ms),
+                measure.runs.to_string(),
+                against,
+                ratio,
+                measure.bar.clone(),
+                if measure.met { paint.good("met") } else { paint.bad("missed") },
+            ]);
+        }
+        table(&rows)
+    });
+    Ok(if measures.iter().all(|measure| measure.met) { Exit::Done } else { Exit::NotYet })
+}
+
+fails_with! {
+    BenchError => |_: &BenchError| Exit::Machine,
+}

@@ -1,0 +1,218 @@
+//! `crashcart doctor`.
+
+use super::app::{App, ask};
+use super::exit::Exit;
+use super::message::Failure;
+use super::output::{Paint, table};
+use crate::attempt::{Leftover, LeftoverKind, leftovers, remove_leftover};
+use crate::lab::Catalog;
+use crate::machine::fix::{Action, FixError, Fixed, fix, rerun_in_group};
+use crate::machine::{self, ItemState};
+use crate::store::{AttemptRow, Store};
+
+/// Say what works on this machine, and mend what does not
+///
+/// Looks at the engine, disk, memory, virtualisation and GPUs, at the state file, and for what killed
+/// runs left in the engine. Changes nothing without `--fix`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Install and start a container engine where none answers; finish or remove what killed runs left
+    #[arg(long)]
+    fix: bool,
+    /// Do not ask before each step
+    #[arg(long, short, requires = "fix")]
+    yes: bool,
+}
+
+/// All that was found.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Findings {
+    machine: machine::Report,
+    /// What is wrong with the state file or its records.
+    state: Vec<String>,
+    leftovers: Vec<Leftover>,
+}
+
+pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
+    if args.fix {
+        make_ready(app, args.yes)?;
+    }
+    let directory = App::state_directory()?;
+    let engine = app.block_on(crate::engine::open());
+    let machine = app.block_on(machine::report(&directory, &engine));
+    let (state, mut left) = match app.store() {
+        Err(failure) => {
+            let told = std::iter::once(failure.error).chain(failure.causes).collect::<Vec<_>>().join(": ");
+            (vec![format!("{told}; {}", failure.next)], Vec::new())
+        }
+        Ok(mut store) => {
+            let wrong = state_mistakes(&store);
+            let mut left = Vec::new();
+            // A state file whose attempts cannot be read does not tell what belongs to whom.
+            if machine.is_ready() && store.attempts().is_ok() {
+                let site = app.site(&store)?;
+                left = app.block_on(leftovers(&site, &store))?;
+                if args.fix {
+                    let progress = app.progress();
+                    app.block_on(crate::image::agent::sweep(
+                        &*site.engine,
+                        &directory,
+                        &site.home,
+                        &*progress,
+                    ))?;
+                    drop(progress);
+                    for leftover in &left {
+                        // One that cannot be removed must not keep the others.
+                        if let Err(failure) = mend(app, &mut store, leftover, args.yes) {
+                            app.output.talk(failure.to_string().trim_end());
+                        }
+                    }
+                    left = app.block_on(leftovers(&site, &store))?;
+                }
+            }
+            (wrong, left)
+        }
+    };
+    left.sort_by(|a, b| a.attempt.cmp(&b.attempt));
+    let found = Findings { machine, state, leftovers: left };
+    app.output.data(&found, |paint| text(&found, *paint));
+    let sound = found.machine.is_ready() && found.state.is_empty() && found.leftovers.is_empty();
+    app.output.talk(match (sound, args.fix) {
+        (true, _) => "next:  crashcart next",
+        (false, false) => "next:  crashcart doctor --fix",
+        (false, true) => "next:  do by hand what is said above",
+    });
+    Ok(if sound { Exit::Done } else { Exit::Machine })
+}
+
+/// What is wrong with the state file and the chains of records in it.
+fn state_mistakes(store: &Store) -> Vec<String> {
+    let rows = match store.verify().and_then(|()| store.attempts()) {
+        Ok(rows) => rows,
+        Err(error) => return vec![crate::advice::chain(&error)],
+    };
+    let mistake = |row: &AttemptRow| match store.verify_chain(&row.id) {
+        Ok(None) => None,
+        Ok(Some(broken)) => {
+            Some(format!("record {} of attempt {} is not as it was written", broken.seq, broken.attempt))
+        }
+        Err(error) => Some(format!(
+            "the records of attempt {} cannot be read: {}",
+            row.id,
+            crate::advice::chain(&error)
+        )),
+    };
+    rows.iter().filter_map(mistake).collect()
+}
+
+/// Finishes or removes one leftover, as the learner wants.
+fn mend(app: &mut App, store: &mut Store, leftover: &Leftover, yes: bool) -> Result<(), Failure> {
+    let site = app.site(store)?;
+    let lab = leftover.lab.clone().unwrap_or_else(|| "a lab".into());
+    let known = |catalog: &Catalog| catalog.lab(&lab).is_ok();
+    if leftover.kind == LeftoverKind::Start
+        && !yes
+        && app.output.interactive
+        && app.catalog().is_ok_and(|catalog| known(&catalog))
+        && ask(&format!("the start of {lab} was interrupted. Finish it?"))?
+    {
+        let args = super::start::Args { lab, seed: None, variant: None, shell: false };
+        super::start::begin(app, store, &args)?.show(app);
+        return Ok(());
+    }
+    let question = format!("remove what is left of attempt {}: {}?", leftover.attempt, objects(leftover));
+    if yes || !app.output.interactive || ask(&question)? {
+        app.block_on(remove_leftover(&site, store, leftover))?;
+        app.output.talk(format!("removed what was left of attempt {}", leftover.attempt));
+    }
+    Ok(())
+}
+
+fn objects(leftover: &Leftover) -> String {
+    match leftover.objects.is_empty() {
+        true => "nothing in the engine, a note in the state file".into(),
+        false => leftover.objects.join(", "),
+    }
+}
+
+fn text(found: &Findings, paint: Paint) -> String {
+    let mut rows = Vec::new();
+    for item in &found.machine.items {
+        let mark = match item.state {
+            ItemState::Ok => paint.good("ok"),
+            ItemState::Warn => paint.unsure("note"),
+            ItemState::Missing => paint.bad("MISSING"),
+        };
+        rows.push(vec![mark, item.title.to_owned(), item.found.clone()]);
+        if let Some(next) = &item.next {
+            rows.push(vec![String::new(), String::new(), paint.faint(next)]);
+        }
+    }
+    rows.extend(found.state.iter().map(|wrong| vec![paint.bad("WRONG"), "State file".into(), wrong.clone()]));
+    for leftover in &found.leftovers {
+        let what = match leftover.kind {
+            LeftoverKind::Start => "an interrupted start",
+            LeftoverKind::Stop => "an interrupted stop",
+            LeftoverKind::Trial => "a trial of `lab prove`",
+            LeftoverKind::Stray => "an attempt that is over",
+        };
+        rows.push(vec![
+            paint.unsure("left"),
+            what.into(),
+            format!("{}: {}", leftover.attempt, objects(leftover)),
+        ]);
+    }
+    table(&rows)
+}
+
+/// Makes sure that an engine answers: looks, and with consent installs and starts one.
+pub fn make_ready(app: &mut App, yes: bool) -> Result<(), Failure> {
+    let directory = App::state_directory()?;
+    std::fs::create_dir_all(&directory).map_err(|error| {
+        let text = format!("could not make the state directory `{}`: {error}", directory.display());
+        Failure::plain(Exit::Machine, text, "name another one in `CRASHCART_STATE_DIR`")
+    })?;
+    // An engine that a test or a person chose by name is theirs to set up.
+    if std::env::var_os("CRASHCART_ENGINE").is_some_and(|value| !value.is_empty()) {
+        app.engine()?;
+        return Ok(());
+    }
+    let interactive = app.output.interactive;
+    let output = app.output;
+    let consent = move |action: &Action| {
+        if yes {
+            output.talk(format!("{} …", action.describe()));
+            return true;
+        }
+        interactive && ask(&format!("may crashcart {}?", action.describe())).unwrap_or(false)
+    };
+    let progress = app.progress();
+    // The tool that makes the base where no registry answers; not needed once there is a base.
+    let base_missing = match app.engine() {
+        Ok(engine) => app.block_on(engine.images()).map_or(true, |images| images.is_empty()),
+        Err(_) => true,
+    };
+    let fixed = app.block_on(fix(&directory, base_missing, &consent, &*progress));
+    drop(progress);
+    match fixed {
+        Ok(Fixed::Ready) => Ok(()),
+        Ok(Fixed::AfterLogin) => {
+            let error = rerun_in_group();
+            Err(Failure::plain(
+                Exit::Machine,
+                format!(
+                    "your new group counts only after logging in again, and `sg` could not help: {error}"
+                ),
+                "log in again and run the command once more",
+            ))
+        }
+        Err(error) => {
+            let detail = match &error {
+                FixError::Failed { log, .. } | FixError::DidNotStart { log, .. } => log.clone(),
+                _ => Vec::new(),
+            };
+            Err(Failure::new(Exit::Machine, &error).with_detail(detail))
+        }
+    }
+}

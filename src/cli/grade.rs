@@ -1,0 +1,153 @@
+//! `crashcart grade`.
+
+use super::app::{App, Open};
+use super::exit::Exit;
+use super::message::Failure;
+use super::report;
+use crate::advice::nearest;
+use crate::attempt::{Graded, grade, judge_again};
+use crate::grade::{Report, Scorecard, Verdict, scorecard};
+use crate::rubric::Role;
+use crate::store::Stage;
+
+/// The role that the demo's lab counts most for.
+pub const DEMO_ROLE: &str = "machine-learning-engineer";
+
+/// Restart the nodes and score the repair
+///
+/// Facts are read as you left them, then all processes are started anew on the same disks, and the facts
+/// that must survive that are read again.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The lab or attempt, where several are running
+    attempt: Option<String>,
+    /// Score it for this role too; may be given several times, `all` means each
+    #[arg(long, value_name = "ROLE")]
+    role: Vec<String>,
+    /// Judge the evidence of the last grading again, under the rubric as it is now; touches no node
+    #[arg(long)]
+    stored: bool,
+    /// Do not ask before the nodes are restarted
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
+    let mut store = app.store()?;
+    let mut open = app.open(&store, args.attempt.as_deref())?;
+    let roles = match args.role.iter().any(|name| name == "all") {
+        true => roles(app)?,
+        false => args.role.iter().map(|name| role(app, name)).collect::<Result<_, _>>()?,
+    };
+    let graded = if args.stored {
+        judge_again(&store, &open.row.id, &open.rubric)?
+    } else {
+        let question = "all processes in the nodes are restarted for this. Go on?";
+        if app.output.interactive && !args.yes && !super::app::ask(question)? {
+            app.output.talk("nothing was changed");
+            return Ok(Exit::Done);
+        }
+        let site = app.site(&store)?;
+        let _lock = app.hold(&store, &mut open.row)?;
+        let nodes = app.open_nodes(&site, &open)?;
+        let draw = open.draw()?;
+        let output = app.output;
+        let told = move |line: &str| output.talk(line);
+        app.block_on(grade(&site, &mut store, &open.row.id, &nodes, &open.rubric, &draw, &told))?
+    };
+    show(app, &open, &graded, &roles)?;
+    match graded.report.verdict {
+        Verdict::Passed if open.row.stage == Stage::Stopped => app.output.talk("\nnext:  crashcart next"),
+        Verdict::Passed => {
+            app.output.talk(format!("\nnext:  crashcart stop {}, then crashcart next", open.row.id))
+        }
+        Verdict::Failed if open.row.stage == Stage::Stopped => {
+            app.output.talk(format!("\nnext:  crashcart start {}", open.row.lab));
+        }
+        Verdict::Failed => app.output.talk("\nnext:  crashcart shell, or crashcart hint"),
+        Verdict::Undecided => {
+            app.output.talk("\nnext:  crashcart grade again; `crashcart status` shows the nodes")
+        }
+    }
+    Ok(exit_of(&graded.report))
+}
+
+/// Prints a grading: checks, criteria, verdict, roles, and after passing the debrief.
+pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role]) -> Result<(), Failure> {
+    let report = &graded.report;
+    let cards: Vec<Scorecard> = roles.iter().map(|role| scorecard(role, &[report])).collect();
+    let debrief = match report.verdict {
+        Verdict::Passed => {
+            let text = super::brief::fill(&open.lab, &open.draw()?, "debrief.md")?;
+            let cause = open.draw()?.variant.cause.clone();
+            Some((cause, crate::publish::debrief(&text, open.row.variant.as_str())))
+        }
+        _ => None,
+    };
+    // The report's own keys at the top, as they are stored.
+    let mut data = serde_json::to_value(report).expect("reports serialise");
+    data["roles"] = serde_json::to_value(&cards).expect("scorecards serialise");
+    app.output.data(&data, |paint| {
+        let mut text = format!(
+            "{}\n{}\n{}\n",
+            report::checks(report, *paint, app.output.width()),
+            report::criteria(report, *paint),
+            report::totals(report, *paint)
+        );
+        for (card, role) in cards.iter().zip(roles) {
+            text.push_str(&format!("\n{}", report::scorecard(card, role, *paint)));
+        }
+        if let Some((cause, debrief)) = &debrief {
+            text.push_str(&format!(
+                "\n{}\n{cause}\n\n{}",
+                paint.strong("The cause"),
+                super::brief::decorate(debrief, *paint)
+            ));
+        }
+        text
+    });
+    Ok(())
+}
+
+/// Passed is done; failed is not right yet; undecided is the machine's.
+pub fn exit_of(report: &Report) -> Exit {
+    match report.verdict {
+        Verdict::Passed => Exit::Done,
+        Verdict::Failed => Exit::NotYet,
+        Verdict::Undecided => Exit::Machine,
+    }
+}
+
+/// One role by name.
+pub fn role(app: &mut App, name: &str) -> Result<Role, Failure> {
+    let roles = roles(app)?;
+    match roles.iter().position(|role| role.id.as_str() == name) {
+        Some(index) => Ok(roles.into_iter().nth(index).expect("just found")),
+        None => {
+            let names: Vec<&str> = roles.iter().map(|role| role.id.as_str()).collect();
+            let next = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", names.join(", ")),
+            };
+            Err(Failure::plain(Exit::Usage, format!("there is no role `{name}`"), next))
+        }
+    }
+}
+
+/// All roles, by file name.
+fn roles(app: &mut App) -> Result<Vec<Role>, Failure> {
+    let folder = app.catalog()?.graders().join("roles");
+    let unreadable = |error: std::io::Error| {
+        let text = format!("could not read `{}`: {error}", folder.display());
+        Failure::plain(Exit::Usage, text, "roles stand in graders/roles/*.toml")
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| Role::read(path).map_err(Failure::from)).collect()
+}

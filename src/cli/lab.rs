@@ -1,0 +1,283 @@
+//! `crashcart lab new|lint|prove`.
+
+use std::path::PathBuf;
+
+use super::app::App;
+use super::exit::Exit;
+use super::message::Failure;
+use super::output::table;
+use crate::lab::{Draw, Lab, LabName, new_lab};
+use crate::prove::{Outcome, Prover, TrialResult, junit, prove, summary_rows, trials};
+use crate::rubric::Rubric;
+
+/// Write, lint and prove labs
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Write a new lab to begin from: small, complete, provable as it stands
+    New(NewArgs),
+    /// Read labs, rubrics and texts, and show every mistake
+    Lint(LintArgs),
+    /// Play a lab's solutions, half-solutions, wrong fixes and cheats against its rubric
+    Prove(ProveArgs),
+}
+
+/// Write a new lab to begin from
+#[derive(Debug, clap::Args)]
+pub struct NewArgs {
+    /// Its name: lower-case words joined by hyphens
+    name: String,
+}
+
+/// Read labs, rubrics and texts, and show every mistake
+#[derive(Debug, clap::Args)]
+pub struct LintArgs {
+    /// The labs; all unless named
+    labs: Vec<String>,
+}
+
+/// Play a lab's solutions, half-solutions, wrong fixes and cheats against its rubric
+#[derive(Debug, clap::Args)]
+pub struct ProveArgs {
+    /// The labs
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    labs: Vec<String>,
+    /// Prove every lab
+    #[arg(long)]
+    all: bool,
+    /// Seeds to draw names and numbers from; every variant is played with each
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Only the broken state, the reference, wrong fixes and cheats, with one seed
+    #[arg(long, conflicts_with = "seeds")]
+    quick: bool,
+    /// Only this variant
+    #[arg(long)]
+    variant: Option<String>,
+    /// Only trials whose description has this in it
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// Trials side by side
+    #[arg(long, short, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: Option<u16>,
+    /// Write the proof as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+}
+
+pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::New(args) => new(app, args),
+        Command::Lint(args) => lint(app, args),
+        Command::Prove(args) => run_prove(app, args),
+    }
+}
+
+fn new(app: &mut App, args: &NewArgs) -> Result<Exit, Failure> {
+    let name: LabName = args.name.parse().map_err(|error: crate::lab::NotAName| {
+        Failure::plain(Exit::Usage, error.to_string(), "choose a name such as `nfs-exports-gone`")
+    })?;
+    let root = app.catalog()?.root().to_owned();
+    let files = new_lab(&root, &name).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    app.output.data(&files, |_| files.iter().map(|path| format!("{}\n", path.display())).collect());
+    app.output.talk(format!("next:  crashcart lab prove {name}, then replace part after part"));
+    Ok(Exit::Done)
+}
+
+/// What lint says of one lab.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Linted {
+    lab: String,
+    mistakes: Vec<Failure>,
+}
+
+fn lint(app: &mut App, args: &LintArgs) -> Result<Exit, Failure> {
+    let catalog = app.catalog()?;
+    let names: Vec<String> = match args.labs.is_empty() {
+        true => catalog.names()?.iter().map(ToString::to_string).collect(),
+        false => args.labs.clone(),
+    };
+    // A lab that is not there has no mistakes to show.
+    if let Some(unknown) = args
+        .labs
+        .iter()
+        .find(|name| !matches!(catalog.names(), Ok(known) if known.iter().any(|lab| lab.as_str() == *name)))
+    {
+        catalog.lab(unknown)?;
+    }
+    let images = crate::image::ImageCatalog::load(&catalog.containers())?;
+    let mut linted = Vec::new();
+    for name in names {
+        let mistakes = match read(&catalog, &name) {
+            Ok((lab, _)) => lint_texts(&lab, &images),
+            Err(failure) => vec![failure],
+        };
+        linted.push(Linted { lab: name, mistakes });
+    }
+    app.output.data(&linted, |paint| {
+        let mut text = String::new();
+        for lab in &linted {
+            match lab.mistakes.is_empty() {
+                true => text.push_str(&format!("{}  {}\n", paint.good("ok"), lab.lab)),
+                false => {
+                    text.push_str(&format!("{} {}\n", paint.bad("bad"), lab.lab));
+                    lab.mistakes.iter().for_each(|mistake| text.push_str(&mistake.to_string()));
+                }
+            }
+        }
+        text
+    });
+    Ok(if linted.iter().all(|lab| lab.mistakes.is_empty()) { Exit::Done } else { Exit::NotYet })
+}
+
+fn read(catalog: &crate::lab::Catalog, name: &str) -> Result<(Lab, Rubric), Failure> {
+    let lab = catalog.lab(name)?;
+    let rubric = catalog.rubric(&lab)?;
+    Ok((lab, rubric))
+}
+
+/// Mistakes that show only when texts are filled in and names looked up.
+fn lint_texts(lab: &Lab, images: &crate::image::ImageCatalog) -> Vec<Failure> {
+    let mut mistakes: Vec<Failure> = Vec::new();
+    let mut say = |error: String, next: &str| {
+        // Texts are filled in for each variant, and most mistakes are in all of them.
+        if !mistakes.iter().any(|mistake| mistake.error == error) {
+            mistakes.push(Failure::plain(Exit::Usage, error, next));
+        }
+    };
+    for node in lab.nodes.iter().filter(|node| images.get(&node.image).is_err()) {
+        say(
+            format!("node `{}` wants image `{}`, which is not in containers/", node.name, node.image),
+            "correct the name",
+        );
+    }
+    for variant in &lab.variants {
+        let draw = Draw::new(lab, 1, Some(variant));
+        for file in ["brief.md", "hints.md", "debrief.md"] {
+            match crate::publish::text(lab, &draw, file) {
+                Err(error) => say(crate::advice::chain(&error), "mend the template"),
+                Ok(text) if file == "hints.md" => {
+                    let count = crate::publish::hints(&text).iter().filter(|hint| !hint.is_empty()).count();
+                    if count != 3 {
+                        say(
+                            format!("hints.md has {count} hints, not 3"),
+                            "write three, each under a `## ` heading",
+                        );
+                    }
+                }
+                Ok(text) if file == "debrief.md" => {
+                    if !text.contains(&format!("## {}", variant.name)) {
+                        say(
+                            format!("debrief.md says nothing of `{}`", variant.name),
+                            "add a section under its name",
+                        );
+                    }
+                }
+                // A ticket that names the cause gives it away.
+                Ok(text) if text.contains(variant.name.as_str()) => {
+                    say(
+                        format!("brief.md names the variant `{}`", variant.name),
+                        "describe what people see instead",
+                    );
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+    mistakes
+}
+
+fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
+    let catalog = app.catalog()?;
+    let names: Vec<String> = match args.all {
+        true => catalog.names()?.iter().map(ToString::to_string).collect(),
+        false => args.labs.clone(),
+    };
+    let labs = names.iter().map(|name| read(&catalog, name)).collect::<Result<Vec<_>, _>>()?;
+    let seeds = if args.quick { 1 } else { args.seeds };
+    let mut all = Vec::new();
+    for (lab, _) in &labs {
+        for seed in 1..=seeds {
+            all.extend(trials(lab, seed, args.quick));
+        }
+    }
+    all.retain(|trial| args.variant.as_ref().is_none_or(|variant| trial.variant.as_str() == variant));
+    all.retain(|trial| args.only.as_ref().is_none_or(|text| trial.kind.describe().contains(text)));
+    if all.is_empty() {
+        return Err(Failure::plain(Exit::Usage, "no trial fits", "see `--variant` and `--only`"));
+    }
+    let mut store = app.store()?;
+    let site = app.site(&store)?;
+    app.recover(&site, &mut store)?;
+    let lab_list: Vec<&Lab> = labs.iter().map(|(lab, _)| lab).collect();
+    let (images, volume) = app.images(&store, &lab_list)?;
+    // Trials mostly wait: for services to settle, for nodes to restart.
+    let jobs = args
+        .jobs
+        .map_or_else(|| std::thread::available_parallelism().map_or(4, |n| n.get() * 2), usize::from);
+    let prover = Prover { site, state: store.directory(), images: &images, agent_volume: &volume };
+    let began = app.clock.now_ms();
+    let (total, done) = (all.len(), std::sync::atomic::AtomicUsize::new(0));
+    let output = app.output;
+    let told = |outcome: &Outcome| {
+        let n = 1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let trial = &outcome.trial;
+        let mark = match outcome.result {
+            TrialResult::Held => "held",
+            TrialResult::Gap(_) => "GAP",
+            TrialResult::Broke(_) => "BROKE",
+        };
+        let took = outcome.took_ms as f64 / 1000.0;
+        output.talk(format!(
+            "{n:>3}/{total} {mark:<5} {} {} {} ({took:.1} s)",
+            trial.lab,
+            trial.variant,
+            trial.kind.describe()
+        ));
+    };
+    let outcomes = app.block_on(prove(&prover, &labs, all, jobs, &told));
+    if let Some(path) = &args.junit {
+        std::fs::write(path, junit(&outcomes)).map_err(|error| {
+            Failure::plain(
+                Exit::Machine,
+                format!("could not write `{}`: {error}", path.display()),
+                "name another file",
+            )
+        })?;
+    }
+    let held = outcomes.iter().filter(|outcome| outcome.result == TrialResult::Held).count();
+    let took_s = app.clock.now_ms().saturating_sub(began) as f64 / 1000.0;
+    let data = serde_json::json!({ "held": held, "trials": total, "seeds": seeds, "took-s": took_s, "outcomes": outcomes });
+    app.output.data(&data, |paint| {
+        let mut rows = Vec::new();
+        for (lab, sort, tried, held) in summary_rows(&outcomes) {
+            let count = format!("{held}/{tried}");
+            rows.push(vec![
+                lab,
+                sort.to_owned(),
+                if held == tried { paint.good(count) } else { paint.bad(count) },
+            ]);
+        }
+        let mut text = String::new();
+        for outcome in &outcomes {
+            let trial = &outcome.trial;
+            let head =
+                format!("{} {} {} seed {}", trial.lab, trial.variant, trial.kind.describe(), trial.seed);
+            match &outcome.result {
+                TrialResult::Held => {}
+                TrialResult::Gap(gaps) => {
+                    gaps.iter()
+                        .for_each(|gap| text.push_str(&format!("{} {head}: {gap}\n", paint.bad("gap"))));
+                }
+                TrialResult::Broke(why) => {
+                    text.push_str(&format!("{} {head}: {why}\n", paint.unsure("broke")))
+                }
+            }
+        }
+        format!(
+            "{text}{}\n{held} of {total} trials held, {seeds} seed(s), {took_s:.0} s, {jobs} side by side",
+            table(&rows)
+        )
+    });
+    Ok(if held == total { Exit::Done } else { Exit::NotYet })
+}

@@ -1,0 +1,183 @@
+//! A report as a person reads it.
+
+use super::output::{Paint, table, visible};
+use crate::grade::{CheckReport, CheckVerdict, GuardState, Outcome, Report, RoleVerdict, Scorecard, Verdict};
+use crate::rubric::{Effect, Phase, Role};
+
+/// Every check that earns points with what was found and what was wanted, and every guard that does not
+/// hold; guards that hold are counted in one line. No line is longer than `width` characters.
+pub fn checks(report: &Report, paint: Paint, width: usize) -> String {
+    let restarted =
+        report.checks.iter().any(|check| check.phase == Phase::AfterRestart && !check.provisional);
+    let earning = |check: &CheckReport| {
+        report
+            .criteria
+            .iter()
+            .any(|criterion| criterion.phase == check.phase && criterion.checks.contains(&check.id))
+    };
+    let passes = |check: &CheckReport| matches!(check.verdict, CheckVerdict::Pass { .. });
+    let (shown, quiet): (Vec<&CheckReport>, Vec<&CheckReport>) =
+        distinct(report).into_iter().partition(|check| earning(check) || !passes(check));
+    let mut rows = Vec::new();
+    for check in &shown {
+        let mark = match &check.verdict {
+            CheckVerdict::Pass { .. } => paint.good("pass"),
+            CheckVerdict::Fail { .. } => paint.bad("FAIL"),
+            CheckVerdict::Unknown { .. } if check.waits() => paint.faint("wait"),
+            CheckVerdict::Unknown { .. } => paint.unsure("????"),
+        };
+        let mut row = vec![mark, check.id.to_string()];
+        if restarted {
+            row.push(paint.faint(if check.phase == Phase::Live { "before" } else { "after restart" }));
+        }
+        let nodes: Vec<&str> = check.nodes.iter().map(|node| node.as_str()).collect();
+        row.push(paint.faint(nodes.join(",")));
+        rows.push(row);
+    }
+    let head = table(&rows);
+    let column = head.lines().map(visible).max().unwrap_or(0) + 2;
+    let room = width.saturating_sub(column).max(24);
+    let mut text = String::new();
+    for (line, check) in head.lines().zip(&shown) {
+        let padded = format!("{line}{}", " ".repeat(column.saturating_sub(visible(line))));
+        let found = check.short_found(room);
+        text.push_str(format!("{padded}{found}").trim_end());
+        text.push('\n');
+        if matches!(check.verdict, CheckVerdict::Fail { .. }) {
+            text.push_str(&format!(
+                "{}{}\n",
+                " ".repeat(column),
+                paint.faint(format!("wanted {}", check.short_wanted(room.saturating_sub(7))))
+            ));
+        }
+    }
+    if !quiet.is_empty() {
+        text.push_str(&format!(
+            "{} {} more that must stay as they are, and do\n",
+            paint.good("pass"),
+            quiet.len()
+        ));
+    }
+    for guard in report.guards.iter().filter(|guard| guard.state == GuardState::Broken) {
+        let cost = match guard.effect {
+            Effect::Fail => "the lab is failed".to_owned(),
+            Effect::Cap(points) => format!("at most {points} points in all"),
+            Effect::CapSkill { skill, at } => format!("at most {at} points for {skill}"),
+        };
+        text.push_str(&format!("{} {}: {} ({cost})\n", paint.bad("guard"), guard.id, guard.why));
+    }
+    text
+}
+
+/// Each check once where both phases rest on the same reading.
+fn distinct(report: &Report) -> Vec<&CheckReport> {
+    let mut shown: Vec<&CheckReport> = Vec::new();
+    for check in &report.checks {
+        if !shown.iter().any(|known| known.id == check.id && (check.provisional || known.provisional)) {
+            shown.push(check);
+        }
+    }
+    shown
+}
+
+/// Points and verdict in a line or two.
+pub fn totals(report: &Report, paint: Paint) -> String {
+    let totals = report.totals;
+    match (report.verdict, totals.provisional) {
+        (Verdict::Undecided, Some(so_far)) => {
+            let line = format!(
+                "{so_far} of {} points as it stands; {} of them hang on a restart",
+                totals.max, totals.undecided
+            );
+            if so_far == totals.max { paint.good(line) } else { line }
+        }
+        (Verdict::Passed, _) => {
+            paint.good(format!("passed: {} of {} points (mark {})", totals.earned, totals.max, report.pass))
+        }
+        (Verdict::Failed, _) => paint
+            .bad(format!("not passed: {} of {} points (mark {})", totals.earned, totals.max, report.pass)),
+        (Verdict::Undecided, None) => paint.unsure(format!(
+            "undecided: {} of {} points are certain, {} could not be told (mark {})",
+            totals.earned, totals.max, totals.undecided, report.pass
+        )),
+    }
+}
+
+/// Criterion by criterion, with points and skills.
+pub fn criteria(report: &Report, paint: Paint) -> String {
+    let mut rows = vec![["CRITERION", "SKILL", "PHASE", "POINTS", ""].map(|head| paint.faint(head)).to_vec()];
+    for criterion in &report.criteria {
+        let points = format!("{}/{}", criterion.earned, criterion.max);
+        let (points, note) = match criterion.outcome {
+            Outcome::Pass => (paint.good(points), String::new()),
+            Outcome::Part => (paint.unsure(points), criterion.level.clone().unwrap_or_default()),
+            Outcome::Fail => (paint.bad(points), String::new()),
+            Outcome::Blocked => {
+                let by: Vec<String> = criterion.blocked_by.iter().map(ToString::to_string).collect();
+                (paint.bad(points), format!("needs {} first", by.join(", ")))
+            }
+            Outcome::Unknown => (paint.unsure(points), "could not be told".into()),
+            Outcome::NotYet => (paint.faint(points), "measured after a restart".into()),
+        };
+        let phase = if criterion.phase == Phase::Live { "before" } else { "after restart" };
+        rows.push(vec![criterion.id.to_string(), criterion.skill.to_string(), phase.into(), points, note]);
+    }
+    table(&rows)
+}
+
+/// What the report means for one role.
+pub fn scorecard(card: &Scorecard, role: &Role, paint: Paint) -> String {
+    let percent = |bp: u32| format!("{}.{:02} %", bp / 100, bp % 100);
+    let verdict = match card.verdict {
+        RoleVerdict::Pass => paint.good("met"),
+        RoleVerdict::Fail => paint.bad("not met"),
+        RoleVerdict::Incomplete => paint.unsure("more labs needed"),
+    };
+    let score = card.score_bp.map_or("-".into(), percent);
+    let mut text = format!(
+        "{}: {verdict}; {score} (mark {}) over {} % of the role's weight\n",
+        paint.strong(&role.title),
+        percent(card.pass_bp),
+        card.weight_covered,
+    );
+    let mut rows = Vec::new();
+    for skill in card.skills.iter().filter(|skill| skill.available.0 > 0) {
+        let core = if skill.core { "core" } else { "" };
+        rows.push(vec![
+            format!("  {}", skill.skill),
+            skill.skill.title().to_owned(),
+            format!("{}/{}", skill.earned, skill.available),
+            format!("weight {}", skill.weight),
+            format!("floor {} %", skill.floor),
+            core.to_owned(),
+        ]);
+    }
+    text.push_str(&table(&rows));
+    if !card.uncovered.is_empty() {
+        let skills: Vec<String> = card.uncovered.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("  not in this lab: {}\n", skills.join(", ")));
+    }
+    text
+}
+
+/// One check in full, without its cure.
+pub fn why(check: &CheckReport, probe: &str, paint: Paint) -> String {
+    if check.waits() {
+        return format!(
+            "{}\n{}\n\nasked only when grading: it disturbs the node\n",
+            paint.strong(&check.id),
+            check.why
+        );
+    }
+    let nodes: Vec<&str> = check.nodes.iter().map(|node| node.as_str()).collect();
+    let mut text = format!("{}\n{}\n\n", paint.strong(&check.id), check.why);
+    let rows = vec![
+        vec!["asked".to_owned(), nodes.join(", ")],
+        vec!["question".to_owned(), probe.to_owned()],
+        vec!["found".to_owned(), check.found().to_owned()],
+        vec!["wanted".to_owned(), check.wanted.clone()],
+        vec!["took".to_owned(), format!("{} ms", check.took_ms)],
+    ];
+    text.push_str(&table(&rows));
+    text
+}

@@ -1,0 +1,66 @@
+//! `crashcart reset`.
+
+use super::app::App;
+use super::exit::Exit;
+use super::message::Failure;
+use crate::attempt::stop;
+use crate::store::{AttemptRow, Purpose, Stage, Store};
+
+/// Begin the lab anew: a new attempt with the same fault, unless another is asked for
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The lab or attempt, where several are running
+    attempt: Option<String>,
+    /// Draw another cause, other names and numbers
+    #[arg(long)]
+    new_seed: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
+    let mut store = app.store()?;
+    let mut row = choose(app, &store, args.attempt.as_deref())?;
+    // Before anything is given up: the lab must still be there, and right.
+    let catalog = app.catalog()?;
+    catalog.rubric(&catalog.lab(&row.lab)?)?;
+    if app.output.interactive && !args.yes && row.stage != Stage::Stopped {
+        let question = format!(
+            "attempt {} of {} ends, and what you changed in its nodes is gone. Go on?",
+            row.id, row.lab
+        );
+        if !super::app::ask(&question)? {
+            app.output.talk("nothing was changed");
+            return Ok(Exit::Done);
+        }
+    }
+    if row.stage != Stage::Stopped {
+        let site = app.site(&store)?;
+        let _lock = app.hold(&store, &mut row)?;
+        if row.stage != Stage::Stopped {
+            app.block_on(stop(&site, &mut store, &row.id, "reset"))?;
+        }
+    }
+    let start = super::start::Args {
+        lab: row.lab.clone(),
+        seed: (!args.new_seed).then_some(row.seed),
+        variant: (!args.new_seed).then_some(row.variant),
+        shell: false,
+    };
+    super::start::begin(app, &mut store, &start)?.show(app);
+    Ok(Exit::Done)
+}
+
+/// The attempt that is meant: one that runs, else the newest one.
+fn choose(app: &mut App, store: &Store, named: Option<&str>) -> Result<AttemptRow, Failure> {
+    let newest = || -> Result<Option<AttemptRow>, Failure> {
+        Ok(store.attempts()?.into_iter().find(|row| row.purpose == Purpose::Learn))
+    };
+    match (app.attempt(store, named), named) {
+        (Ok(row), _) => Ok(row),
+        // None runs: the one that ended last, or whose start was interrupted.
+        (Err(failure), None) if failure.detail.is_empty() => newest()?.ok_or(failure),
+        (Err(failure), _) => Err(failure),
+    }
+}

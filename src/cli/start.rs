@@ -1,0 +1,151 @@
+//! `crashcart start`.
+
+use super::app::App;
+use super::exit::Exit;
+use super::message::Failure;
+use crate::advice::nearest;
+use crate::attempt::{Leftover, LeftoverKind, Plan, remove_leftover, start};
+use crate::lab::Draw;
+use crate::store::{AttemptId, Purpose, Stage, Store};
+
+/// Start a lab: its nodes come up, broken
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The lab's name, as `crashcart list` shows it
+    pub lab: String,
+    /// Draw cause, names and numbers from this seed instead of a random one
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Break it in this way instead of the one that the seed draws
+    #[arg(long)]
+    pub variant: Option<String>,
+    /// Open a shell in the first node at once
+    #[arg(long)]
+    pub shell: bool,
+}
+
+pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
+    if args.shell && !app.output.interactive {
+        return Err(super::shell::no_terminal());
+    }
+    let mut store = app.store()?;
+    let begun = begin(app, &mut store, args)?;
+    begun.show(app);
+    if args.shell {
+        return super::shell::enter(app, &store, Some(begun.attempt.as_str()), None);
+    }
+    Ok(Exit::Done)
+}
+
+/// A lab that has been started.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Begun {
+    pub attempt: AttemptId,
+    lab: String,
+    seed: u64,
+    nodes: Vec<String>,
+    ready_ms: u64,
+    brief: String,
+    #[serde(skip)]
+    minutes: u16,
+}
+
+impl Begun {
+    /// Prints the ticket, and how to go on.
+    pub fn show(&self, app: &App) {
+        app.output.data(self, |paint| super::brief::decorate(&self.brief, *paint));
+        let node = if self.nodes.len() > 1 { format!(" {}", self.nodes[0]) } else { String::new() };
+        app.output.talk(format!(
+            "\nattempt {} is ready after {}.{} s; about {} minutes\nnext:  crashcart shell{node}",
+            self.attempt,
+            self.ready_ms / 1000,
+            self.ready_ms % 1000 / 100,
+            self.minutes,
+        ));
+    }
+}
+
+/// Starts the lab; for `start`, `reset` and `demo`.
+pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Failure> {
+    let catalog = app.catalog()?;
+    let lab = catalog.lab(&args.lab)?;
+    let rubric = catalog.rubric(&lab)?;
+    let variant = match &args.variant {
+        None => None,
+        Some(name) => Some(lab.variant(name).ok_or_else(|| {
+            let names: Vec<&str> = lab.variants.iter().map(|variant| variant.name.as_str()).collect();
+            let error = format!("lab `{}` has no variant `{name}`", lab.name);
+            let next = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has {}", names.join(", ")),
+            };
+            Failure::plain(Exit::Usage, error, next)
+        })?),
+    };
+    let site = app.site(store)?;
+    app.recover(&site, store)?;
+
+    let mut again = None;
+    let mut draw = Draw::new(&lab, args.seed.unwrap_or_else(rand::random), variant);
+    for row in
+        store.attempts()?.into_iter().filter(|row| row.lab == args.lab && row.purpose == Purpose::Learn)
+    {
+        match row.stage {
+            Stage::Running | Stage::Paused => {
+                let go_on = match row.stage {
+                    Stage::Paused => format!("crashcart resume {}", row.id),
+                    _ => format!("crashcart shell --attempt {}", row.id),
+                };
+                return Err(Failure::plain(
+                    Exit::Usage,
+                    format!("lab `{}` is already {} as attempt `{}`", lab.name, row.stage, row.id),
+                    format!("go on with `{go_on}`, or begin anew with `crashcart reset {}`", row.id),
+                ));
+            }
+            // Interrupted: unless something else is asked for, the same attempt is finished. If it is,
+            // nothing of a learner's is in it, and it goes.
+            Stage::Starting => match lab.variant(&row.variant) {
+                Some(variant) if args.seed.is_none() && args.variant.is_none() => {
+                    draw = Draw::new(&lab, row.seed, Some(variant));
+                    app.output.talk(format!("finishing attempt {}, whose start was interrupted", row.id));
+                    again = Some(row.id);
+                }
+                _ => {
+                    let leftover = Leftover {
+                        attempt: row.id,
+                        lab: Some(row.lab),
+                        kind: LeftoverKind::Start,
+                        objects: Vec::new(),
+                    };
+                    app.block_on(remove_leftover(&site, store, &leftover))?;
+                }
+            },
+            Stage::Stopping | Stage::Stopped => {}
+        }
+    }
+
+    let (images, volume) = app.images(store, &[&lab])?;
+    let plan = Plan {
+        lab: &lab,
+        rubric: &rubric,
+        draw,
+        purpose: Purpose::Learn,
+        images: &images,
+        agent_volume: &volume,
+        again,
+    };
+    app.output.talk(format!("starting {} …", lab.name));
+    let before = app.clock.now_ms();
+    let started = app.block_on(start(&site, store, &plan))?;
+    let took = app.clock.now_ms().saturating_sub(before);
+    Ok(Begun {
+        attempt: started.attempt,
+        lab: lab.name.to_string(),
+        seed: plan.draw.seed,
+        nodes: lab.nodes.iter().map(|node| node.name.to_string()).collect(),
+        ready_ms: took,
+        brief: super::brief::render(&lab, &plan.draw)?,
+        minutes: lab.minutes,
+    })
+}

@@ -1,0 +1,148 @@
+//! The host's side of an agent: requests to a node, replies from it.
+//!
+//! A node is reached through its engine by running the agent's relay in it.
+//! Knows the protocol and the engine; knows no lab, no rubric, no store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crashcart_facts::{
+    AGENT_PATH, Answer, Asked, End, Envelope, Hello, PROTOCOL, REPLY_LIMIT, Ran, Reply, Request, Script,
+};
+
+use crate::advice::NextStep;
+use crate::engine::{ContainerId, Engine, EngineError, Exec};
+
+/// User that runs the relay. It can execute the agent but not read it, which keeps the process
+/// out of every debugger's reach from its first instruction on.
+const RELAY_USER: &str = "65534";
+/// Time that a request may take beyond its own budget, in milliseconds.
+const SLACK_MS: u32 = 10_000;
+
+/// One node of a running attempt.
+#[derive(Clone)]
+pub struct NodeLink {
+    engine: Arc<dyn Engine>,
+    pub name: String,
+    pub container: ContainerId,
+}
+
+impl NodeLink {
+    pub fn new(engine: Arc<dyn Engine>, name: impl Into<String>, container: ContainerId) -> Self {
+        Self { engine, name: name.into(), container }
+    }
+
+    /// Waits until the node's services have been started, at most `wait_ms`.
+    pub async fn hello(&self, wait_ms: u32) -> Result<Hello, NodeError> {
+        match self.request(Request::Hello { wait_ms }, wait_ms).await? {
+            Reply::Hello(hello) => Ok(hello),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Puts all questions in one round trip; the answers come in the same order.
+    pub async fn collect(&self, asked: Vec<Asked>, budget_ms: u32) -> Result<Vec<Answer>, NodeError> {
+        let count = asked.len();
+        match self.request(Request::Collect { asked, budget_ms }, budget_ms).await? {
+            Reply::Collected { answers } if answers.len() == count => Ok(answers),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Runs a script and waits for it, whatever its end.
+    pub async fn run(
+        &self,
+        text: String,
+        env: BTreeMap<String, String>,
+        timeout_ms: u32,
+    ) -> Result<Ran, NodeError> {
+        match self.request(Request::Run(Script { text, env, timeout_ms }), timeout_ms).await? {
+            Reply::Ran(ran) => Ok(ran),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Puts a file where only `owner` can read it.
+    pub async fn plant(&self, path: String, text: String, owner: String) -> Result<(), NodeError> {
+        match self.request(Request::Plant { path, text, owner }, 5_000).await? {
+            Reply::Planted => Ok(()),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Takes such a file away again.
+    pub async fn unplant(&self, path: String) -> Result<(), NodeError> {
+        match self.request(Request::Unplant { path }, 5_000).await? {
+            Reply::Unplanted => Ok(()),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    async fn request(&self, request: Request, budget_ms: u32) -> Result<Reply, NodeError> {
+        let stdin = serde_json::to_vec(&Envelope::new(request)).expect("requests serialise");
+        let exec = Exec {
+            argv: vec![AGENT_PATH.into(), "call".into()],
+            user: RELAY_USER.into(),
+            env: BTreeMap::new(),
+            stdin,
+            output_limit: REPLY_LIMIT,
+            timeout_ms: budget_ms.saturating_add(SLACK_MS),
+        };
+        let output = self
+            .engine
+            .exec(&self.container, exec)
+            .await
+            .map_err(|source| NodeError::Engine { node: self.name.clone(), source })?;
+        if output.code != 0 {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.lines().last().unwrap_or("nothing").chars().take(300).collect();
+            return Err(NodeError::NoAnswer { node: self.name.clone(), said });
+        }
+        match serde_json::from_slice(&output.stdout) {
+            Ok(Reply::Refused { why }) => Err(NodeError::Refused { node: self.name.clone(), why }),
+            Ok(reply) => Ok(reply),
+            Err(source) => Err(NodeError::Garbled { node: self.name.clone(), source }),
+        }
+    }
+
+    fn unexpected(&self, reply: &Reply) -> NodeError {
+        let why = format!("protocol {PROTOCOL}: unexpected reply {reply:.80?}");
+        NodeError::Refused { node: self.name.clone(), why }
+    }
+}
+
+/// Whether a script did what it should, in words for an error.
+pub fn describe_end(end: End) -> String {
+    match end {
+        End::Exit(0) => "succeeded".into(),
+        End::Exit(code) => format!("ended with status {code}"),
+        End::Signal(signal) => format!("was killed by signal {signal}"),
+        End::TimedOut => "did not finish in time".into(),
+    }
+}
+
+/// Why a node gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    #[error("could not reach node `{node}`")]
+    Engine { node: String, source: EngineError },
+    #[error("the agent of node `{node}` gave no answer: {said}")]
+    NoAnswer { node: String, said: String },
+    #[error("the agent of node `{node}` refused: {why}")]
+    Refused { node: String, why: String },
+    #[error("the agent of node `{node}` answered in an unknown form")]
+    Garbled { node: String, source: serde_json::Error },
+}
+
+impl NextStep for NodeError {
+    fn next_step(&self) -> String {
+        match self {
+            Self::Engine { .. } | Self::NoAnswer { .. } => {
+                "run `crashcart resume`; when that does not help, `crashcart reset`".into()
+            }
+            Self::Refused { .. } | Self::Garbled { .. } => {
+                "start the node anew with `crashcart resume`, or the attempt with `crashcart reset`".into()
+            }
+        }
+    }
+}
