@@ -1,0 +1,2 @@
+systemctl disable --now feature-cache
+systemctl restart trainer

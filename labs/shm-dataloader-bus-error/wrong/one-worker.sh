@@ -1,0 +1,2 @@
+sed -i 's/^workers = .*/workers = 1/' /etc/trainer/trainer.conf
+systemctl restart trainer

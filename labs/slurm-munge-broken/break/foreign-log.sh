@@ -1,0 +1,5 @@
+systemctl stop slurmd
+systemctl stop munge
+chown -R root:root /var/log/munge
+systemctl start munge || true
+systemctl start slurmd || true
