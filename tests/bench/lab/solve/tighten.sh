@@ -1,0 +1,2 @@
+#: step tighten
+chmod 0400 /etc/service/key

@@ -1,0 +1,9 @@
+//! Tests that need a container engine. Slow; each makes what it needs and removes it.
+
+#[path = "../bench/mod.rs"]
+#[allow(dead_code, reason = "shared with tests/cli, which uses the rest")]
+mod bench;
+
+mod engine;
+mod faults;
+mod image;
