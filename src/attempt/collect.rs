@@ -16,7 +16,8 @@ use crate::evidence::{Evidence, FORMAT, Observation, Taken};
 use crate::grade::{CheckVerdict, Context, judge_check};
 use crate::lab::{Draw, NodeName};
 use crate::rubric::{Asking, CheckId, Rubric, token_path};
-use crate::store::{AttemptId, hex};
+use crate::store::AttemptId;
+use crate::units::hex;
 
 /// Milliseconds that a node has for the questions that wait for nothing.
 const BUDGET_MS: u32 = 15_000;

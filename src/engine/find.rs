@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{AddressFault, EngineError, Said};
+use crate::units::hex;
 
 /// Where an engine listens, and what made us choose it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,15 +281,6 @@ fn context(around: &Surroundings, name: &str, chosen_by: String) -> Result<Endpo
         .ok_or_else(|| bad(Box::new(Said("it has no `docker` endpoint".into()))))?;
     let tls = Some(dir.join("tls").join(&id).join("docker")).filter(|dir| dir.is_dir());
     named(&endpoint.host, tls, chosen_by)
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes all that is written to it");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn the_volume_is_named_after_the_program() {
         use sha2::{Digest, Sha256};
-        assert_eq!(DIGEST, crate::engine::find::hex(&Sha256::digest(PROGRAM)));
+        assert_eq!(DIGEST, crate::units::hex(&Sha256::digest(PROGRAM)));
         assert_eq!(volume(), format!("crashcart-agent-{}", &DIGEST[..12]));
         let tar = tar();
         let mut archive = tar::Archive::new(tar.as_slice());

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::advice::NextStep;
-use crate::engine::find::hex;
 use crate::engine::{Build, Engine, EngineError, ImageInfo, LABEL_KIND, Labels, Progress, Said};
+use crate::units::hex;
 
 pub mod agent;
 mod apt;

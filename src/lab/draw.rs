@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::{Lab, Parameter, Variant};
-use crate::store::hex;
+use crate::units::hex;
 
 /// A lab as one seed makes it.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use super::{
 use crate::advice::NextStep;
 use crate::document::{Document, DocumentError, Mistakes, Place};
 use crate::rubric::Skill;
-use crate::store::hex;
 use crate::units::Bytes;
+use crate::units::hex;
 
 /// Files that every lab has beside `lab.toml`.
 const TEXTS: [&str; 3] = ["brief.md", "hints.md", "debrief.md"];

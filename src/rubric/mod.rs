@@ -269,7 +269,7 @@ impl Rubric {
     /// SHA-256 of the file's text, in lower-case hex: an attempt remembers what it was judged by.
     pub fn digest(&self) -> String {
         use sha2::Digest;
-        sha2::Sha256::digest(self.source.text()).iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::units::hex(&sha2::Sha256::digest(self.source.text()))
     }
 
     /// The check of this name.

@@ -218,7 +218,7 @@ fn hex_digest(parts: &[&str]) -> String {
     for part in parts {
         hasher.update(part.as_bytes());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    crate::units::hex(&hasher.finalize())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::advice::NextStep;
+use crate::units::hex;
 
 pub use attempt::{AttemptId, AttemptRow, NewAttempt, Purpose, Stage};
 pub use record::{ChainBreak, Record, RecordKind};
@@ -155,11 +156,6 @@ impl Store {
 #[derive(Debug)]
 pub struct AttemptLock {
     _file: File,
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 enum Preparing {

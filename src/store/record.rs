@@ -5,7 +5,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::attempt::kept;
-use super::{AttemptId, Store, StoreError, hex};
+use super::{AttemptId, Store, StoreError};
+use crate::units::hex;
 
 kept! {
     /// What a record tells of.
