@@ -1058,7 +1058,10 @@ fn explain(endpoint: &Endpoint, what: &str, name: Option<&str>, error: ApiError)
             what: what.to_owned(),
             // Where Docker says 409, Podman says 500 and these words.
             status: if message.contains("container state improper") { 409 } else { status_code },
-            source: Box::new(Said(message.trim().to_owned())),
+            source: Box::new(Said(match message.trim() {
+                "" => format!("it answered with HTTP status {status_code} and no word"),
+                words => words.to_owned(),
+            })),
         },
         ApiError::DockerStreamError { error } => {
             EngineError::Refused { what: what.to_owned(), status: 200, source: Box::new(Said(error)) }

@@ -206,7 +206,12 @@ fn named(host: &str, tls: Option<PathBuf>, chosen_by: String) -> Result<Endpoint
     let address = match host.split_once("://") {
         Some(("unix", path)) => {
             let path = PathBuf::from(path);
-            listens(&path)?;
+            listens(&path).map_err(|error| match error {
+                EngineError::NotFound { .. } => {
+                    EngineError::NoSocket { endpoint: host.to_owned(), chosen_by: chosen_by.clone() }
+                }
+                error => error,
+            })?;
             Address::Unix(path)
         }
         Some(("tcp" | "http" | "https", rest)) => {
@@ -408,7 +413,11 @@ mod tests {
         assert!(matches!(odd, EngineError::UnusableAddress { why: AddressFault::Scheme, .. }));
 
         let gone = Machine::new().set("DOCKER_HOST", "unix:///nonexistent/x.sock").error();
-        assert!(matches!(&gone, EngineError::NotFound { tried } if tried == &["/nonexistent/x.sock"]));
+        assert_eq!(
+            gone.to_string(),
+            "there is no container engine at `unix:///nonexistent/x.sock`, which is chosen by DOCKER_HOST"
+        );
+        assert!(gone.next_step().contains("unset"));
 
         let lost = Machine::new().set("DOCKER_CONTEXT", "lost").error();
         assert!(matches!(&lost, EngineError::BadContext { name, .. } if name == "lost"));

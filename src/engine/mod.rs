@@ -344,6 +344,8 @@ pub enum EngineError {
     NotRunning { socket: PathBuf },
     #[error("no container engine was found")]
     NotFound { tried: Vec<String> },
+    #[error("there is no container engine at `{endpoint}`, which is chosen by {chosen_by}")]
+    NoSocket { endpoint: String, chosen_by: String },
     #[error("crashcart cannot use the engine address `{endpoint}`")]
     UnusableAddress { endpoint: String, why: AddressFault },
     #[error("the engine context `{name}` could not be read from `{}`", path.display())]
@@ -425,6 +427,7 @@ impl NextStep for EngineError {
             Self::NotAllowed { group: None, .. } => "run crashcart as the user who owns the engine, or with `sudo`".into(),
             Self::NotRunning { .. } => "start it with `crashcart doctor --fix`, or `sudo systemctl start docker`".into(),
             Self::NotFound { .. } => "install and start one with `crashcart doctor --fix`, or point `DOCKER_HOST` at one".into(),
+            Self::NoSocket { .. } => "start the engine there, or unset `DOCKER_HOST` and `DOCKER_CONTEXT` and let crashcart look in the usual places".into(),
             Self::UnusableAddress { endpoint, why: AddressFault::Ssh } => format!(
                 "forward its socket with `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {endpoint}` \
                  and set `DOCKER_HOST=unix:///tmp/engine.sock`"
