@@ -2,4 +2,4 @@ systemctl stop slurmd
 systemctl stop munge
 chown -R root:root /var/log/munge
 systemctl start munge || true
-systemctl start slurmd || true
+systemctl start --no-block slurmd

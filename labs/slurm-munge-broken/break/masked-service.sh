@@ -1,4 +1,4 @@
 systemctl stop slurmd
 systemctl disable --now munge
 systemctl mask munge
-systemctl start slurmd || true
+systemctl start --no-block slurmd

@@ -1,4 +1,4 @@
 systemctl stop slurmd
 chmod 0644 /etc/munge/munge.key
 systemctl restart munge || true
-systemctl start slurmd || true
+systemctl start --no-block slurmd
