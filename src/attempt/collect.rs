@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crashcart_facts::{Answer, Asked, Fact, Question, Reading};
+use crashcart_facts::{Answer, Asked, Fact, Question, Reading, Reply, Request};
 use futures_util::future::join_all;
 
 use super::Site;
@@ -15,6 +15,7 @@ use crate::advice::chain;
 use crate::evidence::{Evidence, FORMAT, Observation, Taken};
 use crate::grade::{CheckVerdict, Context, judge_check};
 use crate::lab::{Draw, NodeName};
+use crate::node::{NodeError, NodeLink};
 use crate::rubric::{Asking, CheckId, Rubric, token_path};
 use crate::store::AttemptId;
 use crate::units::hex;
@@ -24,6 +25,12 @@ const BUDGET_MS: u32 = 15_000;
 /// First and longest pause between two rounds of asking what has not settled, in milliseconds. Pauses
 /// grow: most facts settle soon, and asking may cost the node as much as its own work.
 const SETTLE_PAUSE_MS: (u64, u64) = (300, 4_000);
+
+/// What nodes are to do before they are asked anything.
+pub type Errands = BTreeMap<NodeName, Vec<Request>>;
+/// What became of it, by node: a reply for each that was tried, the last of them the one that failed, if
+/// one did.
+pub type Done = BTreeMap<NodeName, Result<Vec<Reply>, NodeError>>;
 
 /// Collects for one attempt.
 pub struct Collector<'a> {
@@ -59,16 +66,34 @@ impl<'a> Collector<'a> {
         taken: Taken,
         baseline: Option<&Evidence>,
     ) -> Evidence {
+        self.collect_after(site, nodes, taken, baseline, Errands::new()).await.0
+    }
+
+    /// The same, after errands of each node, on the round trip of its first questions where that can be.
+    /// Where they could not be done, the node's evidence is as good as none.
+    pub async fn collect_after(
+        &self,
+        site: &Site,
+        nodes: &Nodes,
+        taken: Taken,
+        baseline: Option<&Evidence>,
+        mut errands: Errands,
+    ) -> (Evidence, Done) {
         let askings = self.rubric.askings(&self.draw.variant.name, taken, self.ahead);
         let mut evidence = self.blank(taken, site.clock.now_ms());
+        let mut done = Done::new();
         self.draw_secrets(&askings, &mut evidence);
+        if !evidence.tokens.is_empty() && !errands.is_empty() {
+            // They may make the user whom a token is for.
+            self.ask_stage(nodes, &[], &mut evidence, std::mem::take(&mut errands), &mut done).await;
+        }
         self.plant(nodes, &askings, &mut evidence).await;
         let began_ms = site.clock.now_ms();
-        self.ask(nodes, &askings, &mut evidence).await;
+        self.ask(nodes, &askings, &mut evidence, errands, &mut done).await;
         self.settle(site, nodes, &askings, &mut evidence, baseline, began_ms).await;
         self.unplant(nodes, &evidence).await;
         evidence.taken_at_ms = site.clock.now_ms();
-        evidence
+        (evidence, done)
     }
 
     fn blank(&self, taken: Taken, now_ms: u64) -> Evidence {
@@ -134,26 +159,40 @@ impl<'a> Collector<'a> {
     }
 
     /// Puts all questions, in as many stages as their inputs need.
-    async fn ask(&self, nodes: &Nodes, askings: &[Asking<'_>], evidence: &mut Evidence) {
-        let mut done: BTreeSet<&CheckId> = BTreeSet::new();
+    async fn ask(
+        &self,
+        nodes: &Nodes,
+        askings: &[Asking<'_>],
+        evidence: &mut Evidence,
+        mut errands: Errands,
+        done: &mut Done,
+    ) {
+        let mut asked: BTreeSet<&CheckId> = BTreeSet::new();
         let mut waiting: Vec<&Asking<'_>> = askings.iter().collect();
-        while !waiting.is_empty() {
+        while !waiting.is_empty() || !errands.is_empty() {
             let ready = |asking: &&Asking<'_>| {
                 asking
                     .stdin_from
-                    .is_none_or(|from| done.contains(from) || askings.iter().all(|other| other.id != from))
+                    .is_none_or(|from| asked.contains(from) || askings.iter().all(|other| other.id != from))
             };
             let (now, later): (Vec<&Asking<'_>>, Vec<&Asking<'_>>) = waiting.into_iter().partition(ready);
-            if now.is_empty() {
+            if now.is_empty() && errands.is_empty() {
                 break; // Refused when the rubric was loaded.
             }
-            done.extend(now.iter().map(|asking| asking.id));
-            self.ask_stage(nodes, &now, evidence).await;
+            asked.extend(now.iter().map(|asking| asking.id));
+            self.ask_stage(nodes, &now, evidence, std::mem::take(&mut errands), done).await;
             waiting = later;
         }
     }
 
-    async fn ask_stage(&self, nodes: &Nodes, askings: &[&Asking<'_>], evidence: &mut Evidence) {
+    async fn ask_stage(
+        &self,
+        nodes: &Nodes,
+        askings: &[&Asking<'_>],
+        evidence: &mut Evidence,
+        mut errands: Errands,
+        done: &mut Done,
+    ) {
         let mut batches: BTreeMap<&NodeName, Vec<(&CheckId, Asked)>> = BTreeMap::new();
         let mut unaskable = Vec::new();
         for asking in askings {
@@ -178,17 +217,23 @@ impl<'a> Collector<'a> {
             }
         }
         unaskable.into_iter().for_each(|observation| evidence.record(observation));
-        let asked = batches.into_iter().map(|(node, batch)| async move {
+        for node in nodes.keys().filter(|node| errands.contains_key(*node)) {
+            batches.entry(node).or_default();
+        }
+        let batches: Vec<_> = batches
+            .into_iter()
+            .map(|(node, batch)| (node, batch, errands.remove(node).unwrap_or_default()))
+            .collect();
+        let asked = batches.into_iter().map(|(node, batch, errands)| async move {
             let (ids, asked): (Vec<&CheckId>, Vec<Asked>) = batch.into_iter().unzip();
-            let answers = match nodes.get(node) {
-                Some(link) => {
-                    link.collect(asked.clone(), budget(&asked)).await.map_err(|error| chain(&error))
-                }
-                None => Err("it is not running".to_owned()),
+            let (done, answers) = match nodes.get(node) {
+                Some(link) => put(link, errands, &asked).await,
+                None => (None, Err("it is not running".to_owned())),
             };
-            (node, ids, asked, answers)
+            (node, ids, asked, done, answers)
         });
-        for (node, ids, asked, answers) in join_all(asked.collect::<Vec<_>>()).await {
+        for (node, ids, asked, errands, answers) in join_all(asked.collect::<Vec<_>>()).await {
+            done.extend(errands.map(|errands| (node.clone(), errands)));
             match answers {
                 Ok(answers) => {
                     evidence.absent_nodes.remove(node);
@@ -251,7 +296,38 @@ impl<'a> Collector<'a> {
             }
             let again: Vec<Asking<'_>> =
                 askings.iter().filter(|asking| round.contains(asking.id)).copied().collect();
-            self.ask(nodes, &again, evidence).await;
+            self.ask(nodes, &again, evidence, Errands::new(), &mut Done::new()).await;
+        }
+    }
+}
+
+/// Puts questions to one node, after its errands.
+async fn put(
+    link: &NodeLink,
+    errands: Vec<Request>,
+    asked: &[Asked],
+) -> (Option<Result<Vec<Reply>, NodeError>>, Result<Vec<Answer>, String>) {
+    if errands.is_empty() {
+        let answers = link.collect(asked.to_vec(), budget(asked)).await;
+        return (None, answers.map_err(|error| chain(&error)));
+    }
+    let count = errands.len();
+    let mut requests = errands;
+    if !asked.is_empty() {
+        requests.push(Request::Collect { asked: asked.to_vec(), budget_ms: budget(asked) });
+    }
+    match link.batch(requests).await {
+        Ok(mut replies) => {
+            let answers = match replies.split_off(count.min(replies.len())).pop() {
+                Some(reply) => link.answers(reply, asked.len()).map_err(|error| chain(&error)),
+                None if asked.is_empty() => Ok(Vec::new()),
+                None => Err("what had to be done first did not succeed".to_owned()),
+            };
+            (Some(Ok(replies)), answers)
+        }
+        Err(error) => {
+            let why = chain(&error);
+            (Some(Err(error)), Err(why))
         }
     }
 }

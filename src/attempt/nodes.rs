@@ -16,7 +16,7 @@ use crate::store::AttemptId;
 pub type Nodes = BTreeMap<NodeName, NodeLink>;
 
 /// Time that a node has to start its services, in milliseconds.
-const SETTLE_MS: u32 = 90_000;
+pub(super) const SETTLE_MS: u32 = 90_000;
 /// Seconds that a node's processes have to end before they are killed.
 const GRACE_S: u32 = 5;
 
@@ -100,7 +100,7 @@ pub async fn bring_up(site: &Site, attempt: &AttemptId, lab: &Lab) -> Result<(No
 }
 
 /// Waits until every node has started its services.
-pub(super) async fn settle(nodes: &Nodes) -> Result<(), NodeError> {
+async fn settle(nodes: &Nodes) -> Result<(), NodeError> {
     for hello in join_all(nodes.values().map(|link| link.hello(SETTLE_MS))).await {
         hello?;
     }

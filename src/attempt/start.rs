@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use futures_util::stream::FuturesUnordered;
 
-use super::nodes::{Nodes, settle};
+use super::nodes::{Nodes, SETTLE_MS};
 use super::stop::remove_all;
 use super::{Collector, Secret, Site, StopError, script_environment};
 use crate::advice::NextStep;
@@ -15,7 +17,7 @@ use crate::lab::{Draw, Lab, NodeName, NodePlan, Step};
 use crate::node::{NodeError, NodeLink, describe_end};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stage, Store, StoreError};
-use crashcart_facts::{AGENT_DIR, AGENT_PATH, End};
+use crashcart_facts::{AGENT_DIR, AGENT_PATH, End, Ran, Reply, Request, Script};
 
 /// Time that one script of a lab may take, in milliseconds.
 const SCRIPT_MS: u32 = 120_000;
@@ -152,6 +154,7 @@ async fn raise(
         outside: plan.lab.outside,
         hosts: plan.lab.nodes.len() as u8,
     };
+    let mut scripts = Scripts::of(plan)?;
     let network = site.engine.create_network(&spec).await?;
     let hosts: BTreeMap<String, _> = plan
         .lab
@@ -160,28 +163,60 @@ async fn raise(
         .enumerate()
         .map(|(n, node)| (node.name.to_string(), network.address(n as u8)))
         .collect();
+    // A node by itself is prepared, broken and read in one round trip. Several wait for each other
+    // twice: none is broken before all are prepared, none is read before all are broken.
+    let alone = plan.lab.nodes.len() == 1;
     let raised = plan.lab.nodes.iter().enumerate().map(|(n, node)| {
         let mut spec = container(attempt, plan, node, &network, n as u8);
         spec.hosts = hosts.clone();
         spec.labels.extend(labels.clone());
+        let prepare = match alone {
+            true => None,
+            false => Some(scripts.prepare.remove(&node.name).unwrap_or_default()),
+        };
         async move {
             let id = site.engine.create(&spec).await?;
             site.engine.start(&id).await?;
-            Ok::<_, EngineError>((
-                node.name.clone(),
-                NodeLink::new(site.engine.clone(), node.name.as_str(), id),
-            ))
+            let link = NodeLink::new(site.engine.clone(), node.name.as_str(), id);
+            if let Some(scripts) = prepare {
+                run_scripts(&link, &scripts, from_the_start(&scripts)).await?;
+            }
+            Ok::<_, StartError>((node.name.clone(), link))
         }
     });
-    // All of them, even when one fails: what is still being made could not be removed.
-    let nodes: Nodes = join_all(raised).await.into_iter().collect::<Result<_, _>>()?;
-    // The first script waits for its node anyway; without one, services are given their time here.
-    settle(&nodes).await?;
-    run_parallel(plan, &nodes, &plan.lab.prepare, Secret::Told).await?;
-    run_parallel(plan, &nodes, &plan.draw.variant.breaks, Secret::Withheld).await?;
+    // All of them, even when one fails: what is still being made could not be removed. What failed first
+    // is told, for scripts elsewhere may have waited for it in vain.
+    let mut raised: FuturesUnordered<_> = raised.collect();
+    let mut nodes = Nodes::new();
+    let mut failed = None;
+    while let Some(one) = raised.next().await {
+        match one {
+            Ok((name, link)) => drop(nodes.insert(name, link)),
+            Err(error) => drop(failed.get_or_insert(error)),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
 
     let collector = Collector::new(plan.rubric, &plan.draw, attempt);
-    let baseline = collector.collect(site, &nodes, Taken::Baseline, None).await;
+    let baseline = if alone {
+        let scripts = scripts.together();
+        let errands = scripts.iter().map(|(node, scripts)| (node.clone(), from_the_start(scripts))).collect();
+        let (baseline, done) = collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
+        for (node, replies) in done {
+            judge(&nodes[&node], &scripts[&node], replies?)?;
+        }
+        baseline
+    } else {
+        let broken = scripts
+            .breaks
+            .iter()
+            .filter(|(_, scripts)| !scripts.is_empty())
+            .map(|(node, scripts)| run_scripts(&nodes[node], scripts, runs(scripts).collect()));
+        try_join_all(broken).await?;
+        collector.collect(site, &nodes, Taken::Baseline, None).await
+    };
     let now = site.clock.now_ms();
     let started = serde_json::json!({
         "variant": plan.draw.variant.name,
@@ -231,20 +266,84 @@ fn container(
     }
 }
 
-/// Runs steps: those of one node in order, different nodes side by side.
-async fn run_parallel(
-    plan: &Plan<'_>,
-    nodes: &Nodes,
-    steps: &[Step],
-    secret: Secret,
-) -> Result<(), StartError> {
-    let by_node = nodes.keys().map(|node| async move {
-        for step in steps.iter().filter(|step| step.node == *node) {
-            run_step(plan.lab, &plan.draw, nodes, step, secret, |text| text).await?;
+/// A script of the lab, ready to be sent.
+struct Ready {
+    step: Step,
+    script: Script,
+}
+
+/// The scripts that make a lab of its nodes: those of one node in order, different nodes side by side.
+struct Scripts {
+    prepare: BTreeMap<NodeName, Vec<Ready>>,
+    breaks: BTreeMap<NodeName, Vec<Ready>>,
+}
+
+impl Scripts {
+    fn of(plan: &Plan<'_>) -> Result<Self, StartError> {
+        let by_node = |steps: &[Step], secret| {
+            let of = |node: &NodePlan| {
+                let steps = steps.iter().filter(|step| step.node == node.name);
+                let scripts = steps.map(|step| ready(plan.lab, &plan.draw, step, secret, |text| text));
+                Ok((node.name.clone(), scripts.collect::<Result<_, StartError>>()?))
+            };
+            plan.lab.nodes.iter().map(of).collect::<Result<_, StartError>>()
+        };
+        Ok(Self {
+            prepare: by_node(&plan.lab.prepare, Secret::Told)?,
+            breaks: by_node(&plan.draw.variant.breaks, Secret::Withheld)?,
+        })
+    }
+
+    /// Both kinds of each node together.
+    fn together(mut self) -> BTreeMap<NodeName, Vec<Ready>> {
+        for (node, breaks) in self.breaks {
+            self.prepare.entry(node).or_default().extend(breaks);
         }
-        Ok::<_, StartError>(())
-    });
-    try_join_all(by_node).await?;
+        self.prepare
+    }
+}
+
+fn ready(
+    lab: &Lab,
+    draw: &Draw<'_>,
+    step: &Step,
+    secret: Secret,
+    edit: impl Fn(String) -> String,
+) -> Result<Ready, StartError> {
+    let unreadable = |source| StartError::Unreadable { script: step.run.clone(), source };
+    let text = edit(lab.read(&step.run).map_err(unreadable)?);
+    let env = script_environment(draw, step.node.as_str(), secret);
+    Ok(Ready { step: step.clone(), script: Script { text, env, timeout_ms: SCRIPT_MS } })
+}
+
+/// What a node that has just been started is asked first: to say when its services are up, then to run
+/// these.
+fn from_the_start(scripts: &[Ready]) -> Vec<Request> {
+    let hello = Request::Hello { wait_ms: SETTLE_MS };
+    std::iter::once(hello).chain(runs(scripts)).collect()
+}
+
+fn runs(scripts: &[Ready]) -> impl Iterator<Item = Request> {
+    scripts.iter().map(|ready| Request::Run(ready.script.clone()))
+}
+
+/// Does these requests, of which the last run these scripts.
+async fn run_scripts(link: &NodeLink, scripts: &[Ready], requests: Vec<Request>) -> Result<(), StartError> {
+    judge(link, scripts, link.batch(requests).await?)
+}
+
+/// Whether all of these scripts did what they should, by the replies of their node.
+fn judge(link: &NodeLink, scripts: &[Ready], replies: Vec<Reply>) -> Result<(), StartError> {
+    let mut scripts = scripts.iter();
+    for reply in replies {
+        if matches!(reply, Reply::Hello(_)) {
+            continue;
+        }
+        let ran = link.ran(reply)?;
+        if let Some(ready) = scripts.next() {
+            demand(&ready.step, ran)?;
+        }
+    }
     Ok(())
 }
 
@@ -257,7 +356,7 @@ pub async fn run_steps(
     edit: impl Fn(String) -> String,
 ) -> Result<(), StartError> {
     for step in steps {
-        run_step(lab, draw, nodes, step, Secret::Withheld, &edit).await?;
+        run_step(lab, draw, nodes, step, &edit).await?;
     }
     Ok(())
 }
@@ -267,13 +366,14 @@ async fn run_step(
     draw: &Draw<'_>,
     nodes: &Nodes,
     step: &Step,
-    secret: Secret,
     edit: impl Fn(String) -> String,
 ) -> Result<(), StartError> {
-    let unreadable = |source| StartError::Unreadable { script: step.run.clone(), source };
-    let text = lab.read(&step.run).map_err(unreadable)?;
-    let environment = script_environment(draw, step.node.as_str(), secret);
-    let ran = nodes[&step.node].run(edit(text), environment, SCRIPT_MS).await?;
+    let Ready { script, .. } = ready(lab, draw, step, Secret::Withheld, edit)?;
+    demand(step, nodes[&step.node].run(script.text, script.env, script.timeout_ms).await?)
+}
+
+/// A script of a lab must succeed.
+fn demand(step: &Step, ran: Ran) -> Result<(), StartError> {
     match ran.end {
         End::Exit(0) => Ok(()),
         end => Err(StartError::Script {

@@ -33,7 +33,7 @@
 //! ```
 //!
 //! An operation is counted under its own name (`create`, `remove-network`), agents' requests
-//! as `exec-hello`, `exec-collect` and so on, and all of them as `any`.
+//! as `exec-hello`, `exec-collect`, `exec-batch` and so on, and all of them as `any`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -75,7 +75,7 @@ pub struct NodeReplies {
     pub collect: Vec<CollectRule>,
     #[serde(default)]
     pub run: Vec<RunRule>,
-    /// Requests that the agent refuses, by name (`hello`, `collect`, `run`, `plant`, `unplant`), and why.
+    /// Requests that the agent refuses, by name (`hello`, `collect`, `run`, `plant`, `unplant`, `batch`), and why.
     #[serde(default)]
     pub refuse: BTreeMap<String, String>,
     /// What a terminal shows.
@@ -404,6 +404,18 @@ impl ContainerState {
                 self.planted.remove(&path);
                 Reply::Unplanted
             }
+            Request::Batch(requests) => {
+                let mut replies_so_far = Vec::new();
+                for request in requests {
+                    let reply = self.answer(request, replies);
+                    let goes_on = reply.succeeded();
+                    replies_so_far.push(reply);
+                    if !goes_on {
+                        break;
+                    }
+                }
+                Reply::Batch(replies_so_far)
+            }
         }
     }
 
@@ -433,6 +445,7 @@ fn request_name(request: &Request) -> &'static str {
         Request::Run(_) => "run",
         Request::Plant { .. } => "plant",
         Request::Unplant { .. } => "unplant",
+        Request::Batch(_) => "batch",
     }
 }
 

@@ -18,6 +18,8 @@ use crate::engine::{ContainerId, Engine, EngineError, Exec};
 const RELAY_USER: &str = "65534";
 /// Time that a request may take beyond its own budget, in milliseconds.
 const SLACK_MS: u32 = 10_000;
+/// Time for a planted file to come or to go, in milliseconds.
+const PLANT_MS: u32 = 5_000;
 
 /// One node of a running attempt.
 #[derive(Clone)]
@@ -43,10 +45,8 @@ impl NodeLink {
     /// Puts all questions in one round trip; the answers come in the same order.
     pub async fn collect(&self, asked: Vec<Asked>, budget_ms: u32) -> Result<Vec<Answer>, NodeError> {
         let count = asked.len();
-        match self.request(Request::Collect { asked, budget_ms }, budget_ms).await? {
-            Reply::Collected { answers } if answers.len() == count => Ok(answers),
-            other => Err(self.unexpected(&other)),
-        }
+        let reply = self.request(Request::Collect { asked, budget_ms }, budget_ms).await?;
+        self.answers(reply, count)
     }
 
     /// Runs a script and waits for it, whatever its end.
@@ -56,15 +56,13 @@ impl NodeLink {
         env: BTreeMap<String, String>,
         timeout_ms: u32,
     ) -> Result<Ran, NodeError> {
-        match self.request(Request::Run(Script { text, env, timeout_ms }), timeout_ms).await? {
-            Reply::Ran(ran) => Ok(ran),
-            other => Err(self.unexpected(&other)),
-        }
+        let reply = self.request(Request::Run(Script { text, env, timeout_ms }), timeout_ms).await?;
+        self.ran(reply)
     }
 
     /// Puts a file where only `owner` can read it.
     pub async fn plant(&self, path: String, text: String, owner: String) -> Result<(), NodeError> {
-        match self.request(Request::Plant { path, text, owner }, 5_000).await? {
+        match self.request(Request::Plant { path, text, owner }, PLANT_MS).await? {
             Reply::Planted => Ok(()),
             other => Err(self.unexpected(&other)),
         }
@@ -72,8 +70,42 @@ impl NodeLink {
 
     /// Takes such a file away again.
     pub async fn unplant(&self, path: String) -> Result<(), NodeError> {
-        match self.request(Request::Unplant { path }, 5_000).await? {
+        match self.request(Request::Unplant { path }, PLANT_MS).await? {
             Reply::Unplanted => Ok(()),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Does all of these in one round trip, in order, up to the first that does not succeed: one reply
+    /// for each that was tried.
+    pub async fn batch(&self, requests: Vec<Request>) -> Result<Vec<Reply>, NodeError> {
+        let count = requests.len();
+        let budget = requests.iter().map(budget_ms).fold(0, u32::saturating_add);
+        match self.request(Request::Batch(requests), budget).await? {
+            Reply::Batch(replies)
+                if replies.len() == count
+                    || (replies.len() < count && replies.last().is_some_and(|last| !last.succeeded())) =>
+            {
+                Ok(replies)
+            }
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// The reply's answers, if it is one to so many questions.
+    pub fn answers(&self, reply: Reply, count: usize) -> Result<Vec<Answer>, NodeError> {
+        match reply {
+            Reply::Collected { answers } if answers.len() == count => Ok(answers),
+            Reply::Refused { why } => Err(NodeError::Refused { node: self.name.clone(), why }),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// The reply's word on how a script ended, if it is one.
+    pub fn ran(&self, reply: Reply) -> Result<Ran, NodeError> {
+        match reply {
+            Reply::Ran(ran) => Ok(ran),
+            Reply::Refused { why } => Err(NodeError::Refused { node: self.name.clone(), why }),
             other => Err(self.unexpected(&other)),
         }
     }
@@ -108,6 +140,17 @@ impl NodeLink {
     fn unexpected(&self, reply: &Reply) -> NodeError {
         let why = format!("protocol {PROTOCOL}: unexpected reply {reply:.80?}");
         NodeError::Refused { node: self.name.clone(), why }
+    }
+}
+
+/// Milliseconds that a request may take by itself.
+fn budget_ms(request: &Request) -> u32 {
+    match request {
+        Request::Hello { wait_ms } => *wait_ms,
+        Request::Collect { budget_ms, .. } => *budget_ms,
+        Request::Run(script) => script.timeout_ms,
+        Request::Plant { .. } | Request::Unplant { .. } => PLANT_MS,
+        Request::Batch(requests) => requests.iter().map(budget_ms).fold(0, u32::saturating_add),
     }
 }
 

@@ -263,7 +263,7 @@ fn what_cannot_be_removed_keeps_nobody_from_another_lab() {
 #[test]
 fn an_interrupted_start_gives_way_to_another_seed() {
     let bench = Bench::new().lab("key-exposed");
-    bench.faults(json!({ "exec-run": { "at": 1, "kill": "before" } }));
+    bench.faults(json!({ "exec-batch": { "at": 1, "kill": "before" } }));
     assert!(bench.run("start key-exposed --seed 7").was_killed());
     bench.faults(json!({}));
     // The other commands say what it is.

@@ -11,6 +11,7 @@
 //! inside the node are ignored by the kernel or by `kernel::Arrived`; its
 //! limits cannot be changed, since one of its group ids is nobody else's.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, Shutdown, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions};
 
-use crashcart_facts::{Answer, Envelope, Hello, PROTOCOL, REQUEST_LIMIT, Reply, Request};
+use crashcart_facts::{Answer, Envelope, Hello, PROTOCOL, REPLY_LIMIT, REQUEST_LIMIT, Reply, Request};
 
 use crate::kernel::{self, Peer};
 use crate::local::{JobReport, Local, LocalReply, Wire};
@@ -56,6 +57,56 @@ struct Client {
     is_host: bool,
     since: Instant,
     state: State,
+    /// What is still to be done for it, where it asked for several things at once.
+    batch: Option<Batch>,
+}
+
+/// A batch under way. Its replies go to the client one by one, each written by the worker that did the
+/// work; what stands between them belongs to whoever writes next.
+struct Batch {
+    left: VecDeque<Request>,
+    /// Written before the next reply.
+    lead: Vec<u8>,
+    /// Bytes that the client has been sent.
+    sent: usize,
+}
+
+impl Batch {
+    const BEGIN: &[u8] = br#"{"batch":["#;
+    const NEXT: &[u8] = b",";
+    const END: &[u8] = b"]}";
+    /// Kept free for the end, and for a refusal in the place of a reply that has no room.
+    const RESERVE: usize = 4096;
+
+    fn new(requests: Vec<Request>) -> Self {
+        Self { left: requests.into(), lead: Self::BEGIN.to_vec(), sent: 0 }
+    }
+
+    /// Bytes that the next reply may have.
+    fn room(&self) -> usize {
+        REPLY_LIMIT.saturating_sub(self.sent + self.lead.len() + Self::RESERVE)
+    }
+
+    /// The next reply with what stands around it.
+    fn frame(&self, reply: &Reply) -> Framed {
+        let mut body = serde_json::to_vec(reply).unwrap_or_default();
+        let mut goes_on = reply.succeeded();
+        if body.len() > self.room() {
+            body = serde_json::to_vec(&refused("the replies of this batch together are too large"))
+                .unwrap_or_default();
+            goes_on = false;
+        }
+        goes_on &= !self.left.is_empty();
+        let end: &[u8] = if goes_on { b"" } else { Self::END };
+        Framed { bytes: [&self.lead, &body[..], end].concat(), goes_on }
+    }
+}
+
+/// One reply of a batch as it is written.
+struct Framed {
+    bytes: Vec<u8>,
+    /// Another one follows.
+    goes_on: bool,
 }
 
 enum State {
@@ -84,11 +135,37 @@ struct Worker {
     client: u64,
     deadline: Instant,
     request: Request,
-    /// Holds a byte once the worker has begun to write its reply itself.
+    /// Holds a [`Note`] once the worker has begun to write its reply itself.
     answering: OwnedFd,
     /// Answers so far, one JSON document per line, to save what there is of an overrun collection.
     answers: Option<OwnedFd>,
     killed: bool,
+}
+
+/// What a worker tells PID 1 before it writes its reply.
+struct Note {
+    /// The reply's length in bytes, with what stands around it.
+    length: u32,
+    /// The next request of the batch is to be done.
+    goes_on: bool,
+}
+
+impl Note {
+    fn bytes(&self) -> [u8; 5] {
+        let [a, b, c, d] = self.length.to_le_bytes();
+        [a, b, c, d, u8::from(self.goes_on)]
+    }
+
+    fn read(fd: &OwnedFd) -> Option<Self> {
+        let mut bytes = [0; 5];
+        match rustix::io::read(fd, &mut bytes) {
+            Ok(5) => {
+                let [a, b, c, d, goes_on] = bytes;
+                Some(Self { length: u32::from_le_bytes([a, b, c, d]), goes_on: goes_on == 1 })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Where the start of the node has got to.
@@ -417,8 +494,8 @@ impl Init {
                 continue;
             }
             self.next_client += 1;
-            let client =
-                Client { fd, peer, is_host, since: Instant::now(), state: State::Reading(Vec::new()) };
+            let state = State::Reading(Vec::new());
+            let client = Client { fd, peer, is_host, since: Instant::now(), state, batch: None };
             self.clients.push((self.next_client, client));
         }
     }
@@ -454,7 +531,7 @@ impl Init {
                 State::Settling { until } => {
                     if matches!(self.boot, Boot::Settled) || now >= *until {
                         let hello = self.hello();
-                        self.reply(index, &hello);
+                        self.reply_in_turn(index, &hello);
                     }
                 }
                 State::Working | State::Jobs { .. } | State::Done => {}
@@ -472,9 +549,40 @@ impl Init {
 
     fn reply(&mut self, index: usize, reply: &impl serde::Serialize) {
         let bytes = serde_json::to_vec(reply).unwrap_or_default();
+        self.write(index, bytes);
+    }
+
+    fn write(&mut self, index: usize, bytes: Vec<u8>) {
         let client = &mut self.clients[index].1;
         client.since = Instant::now();
         client.state = State::Writing { bytes, sent: 0 };
+    }
+
+    /// Answers one request: all that the client asked, or the next part of its batch.
+    fn reply_in_turn(&mut self, index: usize, reply: &Reply) {
+        let Some(batch) = &mut self.clients[index].1.batch else {
+            self.reply(index, reply);
+            return;
+        };
+        let framed = batch.frame(reply);
+        if framed.goes_on {
+            batch.lead = [&framed.bytes, Batch::NEXT].concat();
+            self.go_on_with_batch(index);
+        } else {
+            self.write(index, framed.bytes);
+        }
+    }
+
+    /// Begins with the next request of a batch.
+    fn go_on_with_batch(&mut self, index: usize) {
+        let Some(batch) = &mut self.clients[index].1.batch else { return };
+        match batch.left.pop_front() {
+            Some(request) => self.begin(index, request),
+            None => {
+                let bytes = [&batch.lead, Batch::END].concat();
+                self.write(index, bytes);
+            }
+        }
     }
 
     fn hello(&self) -> Reply {
@@ -522,11 +630,29 @@ impl Init {
             return;
         }
         match envelope.request {
+            Request::Batch(requests)
+                if requests.iter().any(|request| matches!(request, Request::Batch(_))) =>
+            {
+                self.reply(index, &refused("a batch holds no other batch"));
+            }
+            Request::Batch(requests) => {
+                self.clients[index].1.batch = Some(Batch::new(requests));
+                self.go_on_with_batch(index);
+            }
+            request => self.begin(index, request),
+        }
+    }
+
+    fn begin(&mut self, index: usize, request: Request) {
+        match request {
             Request::Hello { wait_ms } => {
                 let until = Instant::now() + Duration::from_millis(u64::from(wait_ms));
                 self.clients[index].1.state = State::Settling { until };
             }
-            request => self.start_worker(index, request),
+            request => {
+                self.clients[index].1.state = State::Working;
+                self.start_worker(index, request);
+            }
         }
     }
 
@@ -619,7 +745,9 @@ impl Init {
         let budget = match &request {
             Request::Collect { budget_ms, .. } => Duration::from_millis(u64::from(*budget_ms)),
             Request::Run(script) => Duration::from_millis(u64::from(script.timeout_ms)),
-            Request::Hello { .. } | Request::Plant { .. } | Request::Unplant { .. } => Duration::from_secs(5),
+            Request::Hello { .. } | Request::Plant { .. } | Request::Unplant { .. } | Request::Batch(_) => {
+                Duration::from_secs(5)
+            }
         }
         .min(LONGEST);
         let answers = match &request {
@@ -629,19 +757,27 @@ impl Init {
         let Ok((answering, answering_keeper)) =
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC | rustix::pipe::PipeFlags::NONBLOCK)
         else {
-            self.reply(index, &refused("no descriptor is left for a worker"));
+            self.reply_in_turn(index, &refused("no descriptor is left for a worker"));
             return;
         };
         let deadline = Instant::now() + budget;
         let child = kernel::fork(|| {
-            let fd = self.become_worker(index);
-            let reply = worker::answer(self, &request, deadline, answers.as_ref());
-            let _ = rustix::io::write(&answering_keeper, b"!");
-            send_whole(fd, &reply);
-            0
+            let (fd, batch) = self.become_worker(index);
+            let room = batch.as_ref().map_or(REPLY_LIMIT, Batch::room);
+            let reply = worker::answer(self, &request, deadline, answers.as_ref(), room);
+            let framed = match batch {
+                Some(batch) => batch.frame(&reply),
+                None => Framed { bytes: serde_json::to_vec(&reply).unwrap_or_default(), goes_on: false },
+            };
+            let length = u32::try_from(framed.bytes.len()).unwrap_or(u32::MAX);
+            let note = Note { length, goes_on: framed.goes_on };
+            let _ = rustix::io::write(&answering_keeper, &note.bytes());
+            i32::from(File::from(fd).write_all(&framed.bytes).is_err())
         });
         match child {
-            Err(error) => self.reply(index, &refused(&format!("no worker could be started: {error}"))),
+            Err(error) => {
+                self.reply_in_turn(index, &refused(&format!("no worker could be started: {error}")));
+            }
             Ok(pid) => {
                 let client = self.clients[index].0;
                 let deadline = deadline + GRACE;
@@ -659,7 +795,7 @@ impl Init {
     }
 
     /// In a forked child: lets go of all that is PID 1's own and takes on limits.
-    fn become_worker(&mut self, index: usize) -> OwnedFd {
+    fn become_worker(&mut self, index: usize) -> (OwnedFd, Option<Batch>) {
         let (_, client) = self.clients.swap_remove(index);
         self.clients.clear();
         self.workers.clear();
@@ -669,7 +805,7 @@ impl Init {
         let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
         program::limit_own_memory();
         let _ = rustix::io::ioctl_fionbio(&client.fd, false);
-        client.fd
+        (client.fd, client.batch)
     }
 
     fn end_overdue_workers(&mut self) {
@@ -691,10 +827,19 @@ impl Init {
     /// Speaks for a worker that could not speak for itself.
     fn worker_ended(&mut self, worker: Worker, status: rustix::process::WaitStatus) {
         let Some(index) = self.clients.iter().position(|(id, _)| *id == worker.client) else { return };
-        let mut byte = [0];
-        let has_answered = matches!(rustix::io::read(&worker.answering, &mut byte), Ok(1));
-        if has_answered {
-            self.clients[index].1.state = State::Done;
+        let client = &mut self.clients[index].1;
+        // The worker, which could wait, had made the descriptor wait.
+        let _ = rustix::io::ioctl_fionbio(&client.fd, true);
+        if let Some(note) = Note::read(&worker.answering) {
+            match &mut client.batch {
+                // It has been written whole, and somebody was there to take it.
+                Some(batch) if note.goes_on && status.exit_status() == Some(0) => {
+                    batch.sent += note.length as usize;
+                    batch.lead = Batch::NEXT.to_vec();
+                    self.go_on_with_batch(index);
+                }
+                _ => client.state = State::Done,
+            }
             return;
         }
         let why = if worker.killed {
@@ -707,9 +852,9 @@ impl Init {
         match (&worker.request, &worker.answers) {
             (Request::Collect { asked, .. }, Some(answers)) => {
                 let reply = salvage(asked.len(), answers, &why);
-                self.reply(index, &reply);
+                self.reply_in_turn(index, &reply);
             }
-            _ => self.reply(index, &refused(&why)),
+            _ => self.reply_in_turn(index, &refused(&why)),
         }
     }
 }
@@ -720,7 +865,7 @@ fn salvage(asked: usize, answers: &OwnedFd, why: &str) -> Reply {
     if let Ok(fd) = answers.try_clone() {
         let mut file = File::from(fd);
         if file.seek(SeekFrom::Start(0)).is_ok() {
-            let _ = file.take(crashcart_facts::REPLY_LIMIT as u64).read_to_string(&mut text);
+            let _ = file.take(REPLY_LIMIT as u64).read_to_string(&mut text);
         }
     }
     let mut found: Vec<Answer> =
@@ -759,14 +904,51 @@ fn read_message(fd: &OwnedFd, bytes: &mut Vec<u8>, is_host: bool) -> Message {
     Message::More
 }
 
-fn send_whole(fd: OwnedFd, reply: &Reply) {
-    let bytes = serde_json::to_vec(reply).unwrap_or_default();
-    let mut socket = File::from(fd);
-    let _ = socket.write_all(&bytes);
-}
-
 /// A random id in the shape of the kernel's boot id.
 fn uuid() -> String {
     let hex = service::random_hex();
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(frames: Vec<Framed>) -> Reply {
+        let bytes: Vec<u8> = frames.into_iter().flat_map(|framed| framed.bytes).collect();
+        serde_json::from_slice(&bytes).expect("a reply")
+    }
+
+    fn batch(left: usize) -> Batch {
+        Batch::new(vec![Request::Unplant { path: "/x".into() }; left])
+    }
+
+    #[test]
+    fn replies_of_a_batch_make_one_document() {
+        let mut batch = batch(1);
+        let first = batch.frame(&Reply::Planted);
+        assert!(first.goes_on);
+        batch.left.clear();
+        batch.lead = Batch::NEXT.to_vec();
+        let last = batch.frame(&Reply::Unplanted);
+        assert!(!last.goes_on);
+        assert_eq!(read(vec![first, last]), Reply::Batch(vec![Reply::Planted, Reply::Unplanted]));
+    }
+
+    #[test]
+    fn a_batch_ends_after_what_did_not_succeed() {
+        let framed = batch(3).frame(&refused("no"));
+        assert!(!framed.goes_on);
+        assert_eq!(read(vec![framed]), Reply::Batch(vec![refused("no")]));
+    }
+
+    #[test]
+    fn a_reply_without_room_is_refused_and_the_whole_stays_within_its_limit() {
+        let mut batch = batch(2);
+        batch.sent = REPLY_LIMIT - Batch::RESERVE - 100;
+        let framed = batch.frame(&refused(&"x".repeat(1000)));
+        assert!(!framed.goes_on && batch.sent + framed.bytes.len() <= REPLY_LIMIT);
+        let Reply::Batch(replies) = read(vec![framed]) else { panic!("a batch") };
+        assert_eq!(replies, [refused("the replies of this batch together are too large")]);
+    }
 }

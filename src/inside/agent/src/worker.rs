@@ -21,11 +21,19 @@ pub fn unreadable(why: &str) -> Answer {
     Answer { reading: Reading::Unreadable { why: why.to_owned() }, again: None, took_ms: 0 }
 }
 
-/// Answers one request of the host.
-pub fn answer(init: &Init, request: &Request, deadline: Instant, answers: Option<&OwnedFd>) -> Reply {
+/// Answers one request of the host with at most `room` bytes.
+pub fn answer(
+    init: &Init,
+    request: &Request,
+    deadline: Instant,
+    answers: Option<&OwnedFd>,
+    room: usize,
+) -> Reply {
     match request {
         Request::Hello { .. } => Reply::Refused { why: "the agent answers this itself".into() },
-        Request::Collect { asked, .. } => collect(init, asked, deadline, answers),
+        Request::Batch(_) => Reply::Refused { why: "the agent takes a batch apart itself".into() },
+        // Some is left for second readings, which are small and few.
+        Request::Collect { asked, .. } => collect(init, asked, deadline, answers, room / 4 * 3),
         Request::Run(script) => run(script, deadline),
         Request::Plant { path, text, owner } => match plant(path, text, owner) {
             Ok(()) => Reply::Planted,
@@ -38,14 +46,17 @@ pub fn answer(init: &Init, request: &Request, deadline: Instant, answers: Option
     }
 }
 
-/// Most bytes of first readings in one reply; second ones are small and few.
-const ANSWERS_LIMIT: usize = crashcart_facts::REPLY_LIMIT / 4 * 3;
-
 fn ms(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
-fn collect(init: &Init, asked: &[Asked], deadline: Instant, log: Option<&OwnedFd>) -> Reply {
+fn collect(
+    init: &Init,
+    asked: &[Asked],
+    deadline: Instant,
+    log: Option<&OwnedFd>,
+    answers_limit: usize,
+) -> Reply {
     let collector = match Collector::new(init, deadline) {
         Ok(collector) => collector,
         Err(error) => return Reply::Refused { why: format!("the node's root could not be opened: {error}") },
@@ -63,7 +74,7 @@ fn collect(init: &Init, asked: &[Asked], deadline: Instant, log: Option<&OwnedFd
             Answer { reading, again: None, took_ms: ms(began.elapsed()) }
         };
         let mut line = serde_json::to_string(&answer).unwrap_or_default();
-        if size + line.len() > ANSWERS_LIMIT {
+        if size + line.len() > answers_limit {
             answer = unreadable("the answers to all questions together are too large");
             line = serde_json::to_string(&answer).unwrap_or_default();
         }

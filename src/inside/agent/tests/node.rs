@@ -161,6 +161,13 @@ impl Node {
         }
     }
 
+    fn batch(&self, requests: Vec<Request>) -> Vec<Reply> {
+        match self.call(Request::Batch(requests)) {
+            Reply::Batch(replies) => replies,
+            other => panic!("{other:?}"),
+        }
+    }
+
     fn collect(&self, questions: Vec<Question>, budget_ms: u32) -> Vec<Reading> {
         let asked = questions.into_iter().map(|question| Asked { question, again_after_ms: 0 }).collect();
         match self.call(Request::Collect { asked, budget_ms }) {
@@ -247,6 +254,59 @@ fn a_killed_relay_or_worker_hurts_nobody_else() {
     node.sh("pkill -KILL -f 'agent call'");
     assert!(!relay.wait().expect("waited").success());
     assert!(node.hello().settled);
+}
+
+#[test]
+fn a_batch_is_done_in_order_and_ends_where_something_fails() {
+    let node = Node::start();
+    let run = |text: &str| Request::Run(Script { text: text.into(), env: [].into(), timeout_ms: 5_000 });
+    let collect = |question: Question| Request::Collect {
+        asked: vec![Asked { question, again_after_ms: 0 }],
+        budget_ms: 5_000,
+    };
+    let file = || collect(Question::File { path: "/root/made".into() });
+    assert_eq!(node.batch(vec![]), []);
+    // Services as they are now, not as they were when the batch began.
+    let service = || collect(Question::Service { unit: "batched.service".into() });
+    let unit = "printf '[Service]\\nExecStart=/bin/sleep 1000\\n' > /etc/systemd/system/batched.service\n\
+                systemctl daemon-reload\nsystemctl start batched\ntouch /root/made";
+    let replies = node.batch(vec![
+        Request::Hello { wait_ms: 10_000 },
+        file(),
+        run(unit),
+        Request::Hello { wait_ms: 10_000 },
+        file(),
+        service(),
+    ]);
+    let [Reply::Hello(_), before, Reply::Ran(ran), Reply::Hello(_), after, service] = &replies[..] else {
+        panic!("{replies:?}")
+    };
+    assert_eq!(ran.end, End::Exit(0), "{ran:?}");
+    let exists = |reply: &Reply| match reply {
+        Reply::Collected { answers } => match &answers[0].reading {
+            Reading::Known(Fact::File(file)) => file.exists,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    };
+    assert!(!exists(before) && exists(after));
+    let Reply::Collected { answers } = service else { panic!("{service:?}") };
+    assert!(
+        matches!(&answers[0].reading, Reading::Known(Fact::Service(service)) if service.active == "active"),
+        "{answers:?}"
+    );
+    let replies = node.batch(vec![run("echo first"), run("echo second; exit 3"), run("touch /root/never")]);
+    let [Reply::Ran(first), Reply::Ran(second)] = &replies[..] else { panic!("{replies:?}") };
+    assert_eq!((first.stdout.as_str(), second.end), ("first\n", End::Exit(3)));
+    let replies = node.batch(vec![run("kill -KILL $PPID"), run("touch /root/never")]);
+    assert!(
+        matches!(&replies[..], [Reply::Refused { why }] if why.contains("killed by signal 9")),
+        "{replies:?}"
+    );
+    assert_ne!(node.sh("ls /root/never").0, 0);
+    let nested = node.call(Request::Batch(vec![run("touch /root/never"), Request::Batch(vec![])]));
+    assert!(matches!(nested, Reply::Refused { .. }), "{nested:?}");
+    assert_ne!(node.sh("ls /root/never").0, 0);
 }
 
 #[test]
@@ -411,7 +471,7 @@ fn planted_secrets_are_their_owners_alone_and_leave_no_trace() {
     // Ordinary users of the node are not answered.
     let (_, said) = node.sh(
         "su ada -c 'python3 -c \"import socket; s=socket.socket(socket.AF_UNIX); s.connect(chr(0)+\\\"crashcart-agent\\\"); \
-         s.send(b\\\"{\\\\\\\"protocol\\\\\\\":1,\\\\\\\"request\\\\\\\":{\\\\\\\"unplant\\\\\\\":{\\\\\\\"path\\\\\\\":\\\\\\\"/etc/x/y\\\\\\\"}}}\\\"); s.shutdown(1); print(s.recv(999))\"'",
+         s.send(b\\\"{\\\\\\\"protocol\\\\\\\":2,\\\\\\\"request\\\\\\\":{\\\\\\\"unplant\\\\\\\":{\\\\\\\"path\\\\\\\":\\\\\\\"/etc/x/y\\\\\\\"}}}\\\"); s.shutdown(1); print(s.recv(999))\"'",
     );
     assert!(said.contains("only the host and root may ask"), "{said}");
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Fact, Question};
 
 /// Version of this protocol. An agent refuses a request of another version.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Where crashcart's read-only directory stands inside every node.
 pub const AGENT_DIR: &str = "/.crashcart";
@@ -39,7 +39,7 @@ impl Envelope {
 
 /// One thing asked of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Wait until the node's enabled services have been started, at most `wait_ms`, and say who you are.
     Hello {
@@ -54,6 +54,9 @@ pub enum Request {
     Plant { path: String, text: String, owner: String },
     /// Remove a file that was planted, and its directory when that is empty.
     Unplant { path: String },
+    /// Do all of these one after the other, each with its own time; stop after the first that does not
+    /// succeed (see [`Reply::succeeded`]). None of them is a batch.
+    Batch(Vec<Request>),
 }
 
 /// A question, and whether to put it a second time.
@@ -85,7 +88,7 @@ pub struct Script {
 
 /// What an agent sends back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Reply {
     Hello(Hello),
     /// One answer per question, in the order asked.
@@ -95,10 +98,24 @@ pub enum Reply {
     Ran(Ran),
     Planted,
     Unplanted,
+    /// One reply per request that was tried, in order; only the last can be one that did not succeed.
+    Batch(Vec<Reply>),
     /// The agent did not do it. `why` is one lower-case phrase.
     Refused {
         why: String,
     },
+}
+
+impl Reply {
+    /// Whether a batch goes on after it: it was not refused, and a script ended with status 0.
+    pub fn succeeded(&self) -> bool {
+        match self {
+            Self::Refused { .. } => false,
+            Self::Ran(ran) => ran.end == End::Exit(0),
+            Self::Batch(replies) => replies.iter().all(Self::succeeded),
+            Self::Hello(_) | Self::Collected { .. } | Self::Planted | Self::Unplanted => true,
+        }
+    }
 }
 
 /// Who the agent is and how its node came up.
@@ -161,4 +178,40 @@ pub enum End {
     /// Signal number.
     Signal(i32),
     TimedOut,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_travel_in_kebab_case() {
+        let case = |request: Request, wanted: &str| {
+            let text = serde_json::to_string(&request).expect("requests serialise");
+            assert_eq!(text, wanted);
+            assert_eq!(serde_json::from_str::<Request>(&text).expect("and come back"), request);
+        };
+        case(Request::Hello { wait_ms: 7 }, r#"{"hello":{"wait-ms":7}}"#);
+        case(
+            Request::Batch(vec![
+                Request::Collect { asked: vec![], budget_ms: 9 },
+                Request::Run(Script { text: "true".into(), env: BTreeMap::new(), timeout_ms: 1 }),
+            ]),
+            r#"{"batch":[{"collect":{"asked":[],"budget-ms":9}},{"run":{"text":"true","env":{},"timeout-ms":1}}]}"#,
+        );
+    }
+
+    #[test]
+    fn a_batch_goes_on_after_what_succeeded_only() {
+        let ran = |end| Reply::Ran(Ran { end, stdout: String::new(), stderr: String::new(), took_ms: 1 });
+        let case = |reply: &Reply, wanted| assert_eq!(reply.succeeded(), wanted, "{reply:?}");
+        case(&ran(End::Exit(0)), true);
+        case(&ran(End::Exit(1)), false);
+        case(&ran(End::Signal(9)), false);
+        case(&ran(End::TimedOut), false);
+        case(&Reply::Planted, true);
+        case(&Reply::Collected { answers: vec![] }, true);
+        case(&Reply::Refused { why: "no".into() }, false);
+        case(&Reply::Batch(vec![Reply::Planted, ran(End::Exit(3))]), false);
+    }
 }
