@@ -105,17 +105,18 @@ impl crate::advice::NextStep for BenchError {
     }
 }
 
-/// Start to ready against the same containers by `docker run -d`, turn by turn.
+/// Start to ready against the same containers by `docker run -d`, turn by turn. `plan` makes the plan of a
+/// turn, the first of which is not counted.
 pub async fn start<'a>(
     site: &Site,
     store: &mut Store,
-    plan: &dyn Fn() -> Plan<'a>,
+    plan: &dyn Fn(usize) -> Plan<'a>,
     runs: usize,
 ) -> Result<Measure, BenchError> {
     let (mut ours, mut theirs) = (Times::default(), Times::default());
-    let name = plan().lab.name.clone();
+    let name = plan(0).lab.name.clone();
     for run in 0..=runs {
-        let plan = plan();
+        let plan = plan(run);
         let began = Instant::now();
         let started = attempt::start(site, store, &plan).await?;
         // The first turn warms caches of engine and disk for both.
@@ -313,17 +314,20 @@ fn docker(arguments: &[&str]) -> Result<(), BenchError> {
     }
 }
 
-/// A plan for one measured start.
+/// A plan for one measured start. Turns take the lab's variants one after the other: some break more than
+/// others.
 pub fn plan<'a>(
     lab: &'a Lab,
     rubric: &'a Rubric,
     images: &'a std::collections::BTreeMap<String, crate::image::Image>,
     agent_volume: &'a str,
+    turn: usize,
 ) -> Plan<'a> {
+    let variant = lab.variants.get(turn % lab.variants.len().max(1));
     Plan {
         lab,
         rubric,
-        draw: Draw::new(lab, 1, None),
+        draw: Draw::new(lab, 1, variant),
         purpose: Purpose::Prove,
         images,
         agent_volume,

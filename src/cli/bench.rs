@@ -37,12 +37,12 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let mut measures: Vec<Measure> = Vec::new();
     for (lab, rubric) in &labs {
         app.output.talk(format!("starting {} {runs} times, in turn with `docker run -d` …", lab.name));
-        let plan = || bench::plan(lab, rubric, &images, &volume);
+        let plan = |turn| bench::plan(lab, rubric, &images, &volume, turn);
         measures.push(app.block_on(bench::start(&site, &mut store, &plan, runs))?);
     }
     app.output.talk("checking …");
     let (lab, rubric) = labs.iter().min_by_key(|(lab, _)| lab.nodes.len()).expect("there is a lab");
-    let plan = bench::plan(lab, rubric, &images, &volume);
+    let plan = bench::plan(lab, rubric, &images, &volume, 0);
     let started = app.block_on(attempt::start(&site, &mut store, &plan))?;
     let checked = app.block_on(bench::check(&site, &started.nodes, &plan.draw, &started.attempt, runs * 5));
     app.block_on(attempt::stop(&site, &mut store, &started.attempt, "measured"))?;
