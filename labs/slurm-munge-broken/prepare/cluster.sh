@@ -22,7 +22,13 @@ install -d -m 0700 /root/.ssh
 cp /etc/ssh/cluster_ed25519_key.pub /root/.ssh/authorized_keys
 
 if [ "$CC_NODE" != ctl ]; then
-    systemctl enable --now munge ssh slurmd
+    systemctl enable --now munge ssh
+    # A slurmd whose controller is not there yet tries again after a second.
+    for _ in {1..100}; do
+        case $(scontrol ping 2>&1) in *' is UP'*) break ;; esac
+        sleep 0.05
+    done
+    systemctl enable --now slurmd
     exit
 fi
 
