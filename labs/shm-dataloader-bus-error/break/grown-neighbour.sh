@@ -4,6 +4,4 @@ cat > /etc/feature-cache/conf.d/90-loadtest.conf <<CONF
 size_mib = $CC_TABLE
 CONF
 touch -d '-2 days' /etc/feature-cache/conf.d/90-loadtest.conf
-systemctl stop trainer
 systemctl restart feature-cache
-systemctl start trainer

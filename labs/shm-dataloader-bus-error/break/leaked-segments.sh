@@ -4,23 +4,22 @@ cat > /etc/systemd/system/trainer.service.d/20-fast-restart.conf <<'DROPIN'
 [Service]
 ExecStopPost=
 DROPIN
-systemctl daemon-reload
-systemctl stop trainer
 
 # What four killed generations left. Their numbers are far above those that
 # this node will reach soon, so that no new loader meets its own name.
-seed=$((16#$CC_SEED_WORD))
-left=$((43 + seed % 6))
-for generation in 1 2 3 4; do
-    pid=$((52000 + seed % 1000 + generation * 1237))
-    for index in {0..15}; do
-        [ $left -gt 0 ] || break
-        left=$((left - 1))
-        printf -v segment '/dev/shm/loader_%d_w%02d_s%02d' $pid $((index % 8)) $((index / 8))
-        head -c 4M /dev/zero > "$segment"
-        chown train:train "$segment"
-        chmod 0600 "$segment"
-        touch -d "-$((550 - generation * 97)) minutes" "$segment"
-    done
-done
-systemctl start trainer
+python3 -IS - <<'LEAK'
+import os, pwd, time
+
+seed = int(os.environ["CC_SEED_WORD"], 16)
+owner = pwd.getpwnam("train")
+for index in range(43 + seed % 6):
+    generation, segment = index // 16 + 1, index % 16
+    pid = 52000 + seed % 1000 + generation * 1237
+    path = f"/dev/shm/loader_{pid}_w{segment % 8:02}_s{segment // 8:02}"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.posix_fallocate(descriptor, 0, 4 << 20)
+    os.fchown(descriptor, owner.pw_uid, owner.pw_gid)
+    written = time.time() - 60 * (550 - generation * 97)
+    os.utime(descriptor, (written, written))
+    os.close(descriptor)
+LEAK

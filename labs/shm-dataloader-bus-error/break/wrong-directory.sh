@@ -4,4 +4,3 @@ cat > /etc/default/trainer <<'ENVIRONMENT'
 TRAINER_SHM_DIR=/scratch
 ENVIRONMENT
 touch -d '-1 day' /etc/default/trainer
-systemctl restart trainer
