@@ -1,0 +1,220 @@
+//! The built program over the built library, over hardware owned by this process: what an operator sees of a
+//! healthy node and of broken ones, and how the program ends.
+
+#[path = "../../nvml/tests/owner/mod.rs"]
+mod owner;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crashcart_hardware::fault::{Fault, GpuFault};
+use crashcart_hardware::machine::Machine;
+use crashcart_hardware::spec::{HardwareSpec, MigLayout};
+use owner::Owner;
+use tempfile::TempDir;
+
+/// A node of whose GPUs this process is the owner.
+struct Node {
+    owner: Option<Owner>,
+    socket: String,
+    libraries: TempDir,
+}
+
+fn spec(driver: &str, mig: Vec<MigLayout>) -> HardwareSpec {
+    HardwareSpec {
+        profile: "hgx-h100".into(),
+        driver: driver.into(),
+        gpus: None,
+        identity: "test".into(),
+        mig,
+    }
+}
+
+/// The library of this build, among what Cargo has built for this test.
+fn library() -> PathBuf {
+    let test = std::env::current_exe().expect("this test");
+    let deps = test.parent().expect("a folder");
+    let built = [deps.join("libnvidia_ml.so"), deps.with_file_name("libnvidia_ml.so")];
+    built.into_iter().find(|path| path.exists()).expect("the library is built")
+}
+
+impl Node {
+    fn healthy() -> Self {
+        Self::with(spec("580.105.08", Vec::new()), "580.105.08")
+    }
+
+    /// `version` is that of the library; another than the driver's is a mismatch.
+    fn with(spec: HardwareSpec, version: &str) -> Self {
+        let machine = Machine::new(&spec, None, owner::now_ms()).expect("hardware that there is");
+        let mut node = Self::without_driver(version);
+        node.owner = Some(Owner::open(machine, node.socket.as_bytes()));
+        node
+    }
+
+    fn without_driver(version: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let socket = format!("crashcart-smi-test-{}-{number}", std::process::id());
+        let libraries = tempfile::tempdir().expect("a folder");
+        let named = format!("libnvidia-ml.so.{version}");
+        std::fs::copy(library(), libraries.path().join(&named)).expect("the library");
+        std::os::unix::fs::symlink(named, libraries.path().join("libnvidia-ml.so.1")).expect("its soname");
+        Self { owner: None, socket, libraries }
+    }
+
+    fn breaks(&self, gpu: u32, fault: Fault) {
+        let owner = self.owner.as_ref().expect("hardware to break");
+        owner
+            .change(|machine, now| machine.inject(now, &GpuFault { gpu, fault }))
+            .expect("a fault that this hardware can have");
+    }
+
+    /// What is printed, and the exit code.
+    fn run(&self, line: &str) -> (String, i32) {
+        let done = Command::new(env!("CARGO_BIN_EXE_nvidia-smi"))
+            .args(line.split_whitespace())
+            .env("LD_LIBRARY_PATH", self.libraries.path())
+            .env("CRASHCART_NVML_SOCKET", &self.socket)
+            .env("CRASHCART_NVML_DEVICES", "skip")
+            .output()
+            .expect("the program runs");
+        assert!(done.stderr.is_empty(), "{}", String::from_utf8_lossy(&done.stderr));
+        (String::from_utf8(done.stdout).expect("text"), done.status.code().expect("an exit code"))
+    }
+}
+
+#[test]
+fn a_healthy_node_shows_its_eight_gpus() {
+    let node = Node::healthy();
+    let (table, exit) = node.run("");
+    assert_eq!(exit, 0);
+    assert_eq!(table.matches("NVIDIA H100 80GB HBM3          On").count(), 8, "{table}");
+    assert!(table.contains("No running processes found"));
+    for line in table.lines().skip(1).filter(|line| !line.is_empty()) {
+        assert_eq!(line.chars().count(), 91, "{line}");
+    }
+    assert_eq!(node.run("-L").0.lines().count(), 8);
+    let (query, exit) = node.run("-q");
+    assert_eq!(exit, 0);
+    assert!(!query.contains("Unknown Error") && !query.contains("Function Not Found"), "{query}");
+    let (xml, _) = node.run("-q -x");
+    assert!(xml.contains("nvsmi_device_v13.dtd") && xml.matches("<gpu id=").count() == 8);
+    assert!(node.run("topo -m").0.contains("GPU0\t X \tNV18\t"));
+    assert!(node.run("nvlink -s -i 0").0.contains("\t Link 17: 26.562 GB/s"));
+    assert_eq!(node.run("-i 12"), ("No devices were found\n".into(), 6));
+}
+
+#[test]
+fn every_property_can_be_asked_of_the_library() {
+    let node = Node::healthy();
+    let (help, _) = node.run("--help-query-gpu");
+    let names: Vec<&str> =
+        help.lines().filter_map(|line| line.strip_prefix('"')?.split('"').next()).collect();
+    assert!(names.len() > 150, "{help}");
+    let (rows, exit) = node.run(&format!("-i 0 --query-gpu={} --format=csv", names.join(",")));
+    assert_eq!(exit, 0, "{rows}");
+    assert!(!rows.contains("[Unknown Error]") && !rows.contains("[Invalid Argument]"), "{rows}");
+}
+
+#[test]
+fn a_lost_gpu_is_named_and_the_others_still_answer() {
+    let node = Node::healthy();
+    node.breaks(3, Fault::FallenOffBus);
+    let (table, exit) = node.run("");
+    assert!(table.starts_with("Unable to determine the device handle for GPU3"), "{table}");
+    assert_eq!(exit, 15);
+    let (rows, exit) = node.run("--query-gpu=index --format=csv,noheader");
+    assert_eq!(rows.lines().filter(|line| line.len() == 1).count(), 7, "{rows}");
+    assert_eq!(exit, 15);
+    assert_eq!(node.run("-i 2 --query-gpu=index --format=csv,noheader"), ("2\n".into(), 0));
+}
+
+#[test]
+fn a_gpu_whose_gsp_hangs_has_errors_in_its_cells() {
+    let node = Node::healthy();
+    node.breaks(5, Fault::GspTimeout);
+    let (table, exit) = node.run("");
+    assert_eq!(exit, 0);
+    assert!(table.contains("ERR!"), "{table}");
+    for line in table.lines().skip(1).filter(|line| !line.is_empty()) {
+        assert_eq!(line.chars().count(), 91, "{line}");
+    }
+    let (row, _) = node.run("-i 5 --query-gpu=ecc.mode.current --format=csv,noheader");
+    assert_eq!(row, "[Unknown Error]\n");
+}
+
+#[test]
+fn a_library_of_another_version_is_refused() {
+    let node = Node::with(spec("580.105.08", Vec::new()), "570.158.01");
+    let expected =
+        "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 570.158\n";
+    assert_eq!(node.run(""), (expected.into(), 18));
+}
+
+#[test]
+fn without_a_driver_there_is_nothing_to_talk_to() {
+    let node = Node::without_driver("580.105.08");
+    let (text, exit) = node.run("");
+    assert!(text.starts_with("NVIDIA-SMI has failed because it couldn't communicate"), "{text}");
+    assert_eq!(exit, 9);
+    assert_eq!(node.run("-h").1, 0);
+    assert!(node.run("--help-query-gpu").0.contains("\"memory.total\""));
+}
+
+#[test]
+fn without_a_library_it_says_where_it_looked() {
+    let node = Node::without_driver("580.105.08");
+    std::fs::remove_file(node.libraries.path().join("libnvidia-ml.so.1")).expect("its soname");
+    let (text, exit) = node.run("");
+    if exit == 0 || exit == 9 {
+        return; // This machine has a driver of its own.
+    }
+    assert!(text.starts_with("NVIDIA-SMI couldn't find libnvidia-ml.so library"), "{text}");
+    assert_eq!(exit, 12);
+}
+
+#[test]
+fn mig_devices_are_listed_cut_and_joined_again() {
+    let cut = MigLayout { gpu: 0, profiles: vec!["3g.40gb".into(), "1g.10gb".into()] };
+    let node = Node::with(spec("580.105.08", vec![cut]), "580.105.08");
+    let (table, _) = node.run("-i 0");
+    assert!(table.contains("| MIG devices:") && table.contains("/ 40448MiB    |"), "{table}");
+    assert!(node.run("-L -i 0").0.contains("  MIG 3g.40gb     Device  0: (UUID: MIG-"));
+    let (profiles, _) = node.run("mig -lgip -i 0");
+    assert!(
+        profiles
+            .contains("|   0  MIG 1g.10gb         19     3/7        9.75       No     16     1     0   |"),
+        "{profiles}"
+    );
+    for line in profiles.lines() {
+        assert_eq!(line.chars().count(), 81, "{line}");
+    }
+    let (refused, exit) = node.run("mig -dgi -i 0 -gi 2");
+    assert_eq!(
+        refused,
+        "Unable to destroy GPU instance ID  2 from GPU  0: In use by another client\n\
+         Failed to destroy GPU instances: In use by another client\n"
+    );
+    assert_eq!(exit, 19);
+    assert_eq!(node.run("mig -dci").1, 0);
+    assert_eq!(node.run("mig -dgi").1, 0);
+    assert_eq!(node.run("mig -lgi"), ("No GPU instances found: Not Found\n".into(), 6));
+    let (made, exit) = node.run("mig -i 0 -cgi 9 -C");
+    assert!(made.starts_with("Successfully created GPU instance ID "), "{made}");
+    assert!(made.contains("using profile MIG 3g.40gb (ID  9)"), "{made}");
+    assert_eq!(exit, 0);
+    assert_eq!(node.run("mig -lgi -i 1"), ("No MIG-enabled devices found.\n".into(), 6));
+}
+
+#[test]
+fn settings_say_what_became_of_them() {
+    let node = Node::healthy();
+    let (said, exit) = node.run("-i 0 -pl 300");
+    assert_eq!(exit, 0);
+    assert!(said.ends_with("was set to 300.00 W from 700.00 W.\nAll done.\n"), "{said}");
+    let (said, exit) = node.run("-i 0 -pl 30");
+    assert!(said.starts_with("Provided power limit 30.00 W is not a valid power limit"), "{said}");
+    assert_eq!(exit, 2);
+    assert!(node.run("-i 0 -pm 1").0.starts_with("Persistence mode is already Enabled for GPU"));
+}
