@@ -17,13 +17,18 @@ use crate::lab::{Draw, Lab, NodeName, NodePlan, Step};
 use crate::node::{NodeError, NodeLink, describe_end};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stage, Store, StoreError};
-use crashcart_facts::{AGENT_DIR, AGENT_PATH, End, Ran, Reply, Request, Script};
+use crate::units::hex;
+use crashcart_facts::{
+    AGENT_DIR, AGENT_PATH, End, HARDWARE_KEY_VARIABLE, HARDWARE_VARIABLE, HardwareAct, NodeHardware, Ran,
+    Reply, Request, Script,
+};
 
 /// Time that one script of a lab may take, in milliseconds.
 const SCRIPT_MS: u32 = 120_000;
 /// Sizes of the tmpfs mounts that every node has.
 const RUN_BYTES: u64 = 64 << 20;
 const TMP_BYTES: u64 = 256 << 20;
+const PCI_BYTES: u64 = 1 << 20;
 
 /// What to start.
 pub struct Plan<'a> {
@@ -239,6 +244,10 @@ fn container(
     let image = &plan.images[&node.image];
     let mut tmpfs = BTreeMap::from([("/run".to_owned(), RUN_BYTES), ("/tmp".to_owned(), TMP_BYTES)]);
     tmpfs.extend(node.tmpfs.iter().map(|(path, size)| (path.clone(), size.0)));
+    if node.hardware.is_some() {
+        // The machine's own devices are not the node's; PID 1 puts the node's there.
+        tmpfs.insert("/sys/bus/pci/devices".to_owned(), PCI_BYTES);
+    }
     ContainerSpec {
         name: format!("crashcart-{attempt}-{}", node.name),
         hostname: node.name.to_string(),
@@ -248,7 +257,7 @@ fn container(
             (LABEL_NODE.to_owned(), node.name.to_string()),
         ]),
         argv: vec![AGENT_PATH.into(), "init".into()],
-        env: BTreeMap::new(),
+        env: hardware(plan, node),
         network: network.name.clone(),
         address: network.address(n),
         hosts: BTreeMap::new(),
@@ -266,10 +275,29 @@ fn container(
     }
 }
 
+/// What PID 1 of a node with accelerators is told in its environment; engines keep it from all others.
+fn hardware(plan: &Plan<'_>, node: &NodePlan) -> BTreeMap<String, String> {
+    let Some(spec) = &node.hardware else { return BTreeMap::new() };
+    let mut spec = spec.clone();
+    if spec.identity.is_empty() {
+        // Other boards for everybody, and the same ones for a seed that is played again.
+        spec.identity = format!("{}-{}-{}", plan.lab.name, plan.draw.seed_word, node.name);
+    }
+    let faults = plan.draw.variant.hardware.iter().filter(|fault| fault.node == node.name);
+    let hardware = NodeHardware { spec, faults: faults.map(|fault| fault.fault.clone()).collect() };
+    BTreeMap::from([
+        (HARDWARE_VARIABLE.to_owned(), serde_json::to_string(&hardware).expect("specifications serialise")),
+        // Nobody needs it again but this container.
+        (HARDWARE_KEY_VARIABLE.to_owned(), hex(&rand::random::<[u8; 32]>())),
+    ])
+}
+
 /// A script of the lab, ready to be sent.
 struct Ready {
     step: Step,
     script: Script,
+    /// On a node with accelerators, these are broken before it.
+    is_break: bool,
 }
 
 /// The scripts that make a lab of its nodes: those of one node in order, different nodes side by side.
@@ -313,7 +341,10 @@ fn ready(
     let unreadable = |source| StartError::Unreadable { script: step.run.clone(), source };
     let text = edit(lab.read(&step.run).map_err(unreadable)?);
     let env = script_environment(draw, step.node.as_str(), secret);
-    Ok(Ready { step: step.clone(), script: Script { text, env, timeout_ms: SCRIPT_MS } })
+    let script = Script { text, env, timeout_ms: SCRIPT_MS };
+    let has_hardware = lab.nodes.iter().any(|node| node.name == step.node && node.hardware.is_some());
+    let is_break = has_hardware && draw.variant.breaks.contains(step);
+    Ok(Ready { step: step.clone(), script, is_break })
 }
 
 /// What a node that has just been started is asked first: to say when its services are up, then to run
@@ -324,7 +355,11 @@ fn from_the_start(scripts: &[Ready]) -> Vec<Request> {
 }
 
 fn runs(scripts: &[Ready]) -> impl Iterator<Item = Request> {
-    scripts.iter().map(|ready| Request::Run(ready.script.clone()))
+    let requests = |ready: &Ready| {
+        let first = ready.is_break.then_some(Request::Hardware(HardwareAct::Break));
+        first.into_iter().chain([Request::Run(ready.script.clone())])
+    };
+    scripts.iter().flat_map(requests)
 }
 
 /// Does these requests, of which the last run these scripts.
@@ -336,7 +371,7 @@ async fn run_scripts(link: &NodeLink, scripts: &[Ready], requests: Vec<Request>)
 fn judge(link: &NodeLink, scripts: &[Ready], replies: Vec<Reply>) -> Result<(), StartError> {
     let mut scripts = scripts.iter();
     for reply in replies {
-        if matches!(reply, Reply::Hello(_)) {
+        if matches!(reply, Reply::Hello(_) | Reply::Done) {
             continue;
         }
         let ran = link.ran(reply)?;

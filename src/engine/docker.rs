@@ -156,7 +156,7 @@ impl DockerEngine {
             attach_stdout: Some(true),
             attach_stderr: Some(!tty),
             tty: Some(tty),
-            env: Some(pairs(&exec.env)),
+            env: Some(environment(&exec.env)),
             cmd: Some(exec.argv.clone()),
             user: Some(exec.user.clone()),
             privileged: Some(false),
@@ -1038,6 +1038,12 @@ fn split_tag(reference: &str) -> (&str, &str) {
 
 fn pairs(map: &std::collections::BTreeMap<String, String>) -> Vec<String> {
     map.iter().map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// The environment of an exec. Engines put that of the container below it, and a name without a value
+/// takes a variable out of there (Podman empties it).
+fn environment(map: &std::collections::BTreeMap<String, String>) -> Vec<String> {
+    pairs(map).into_iter().chain(crashcart_facts::SECRET_VARIABLES.map(str::to_owned)).collect()
 }
 
 fn program(exec: &Exec) -> String {

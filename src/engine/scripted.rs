@@ -396,6 +396,7 @@ impl ContainerState {
                     Ran { end: End::Exit(0), stdout: String::new(), stderr: String::new(), took_ms: 1 };
                 Reply::Ran(rule.and_then(|rule| rule.ran.clone()).unwrap_or(silent))
             }
+            Request::Hardware(_) => Reply::Done,
             Request::Plant { path, text, .. } => {
                 self.planted.insert(path, text);
                 Reply::Planted
@@ -445,6 +446,7 @@ fn request_name(request: &Request) -> &'static str {
         Request::Run(_) => "run",
         Request::Plant { .. } => "plant",
         Request::Unplant { .. } => "unplant",
+        Request::Hardware(_) => "hardware",
         Request::Batch(_) => "batch",
     }
 }
@@ -496,6 +498,8 @@ fn complete(mut reading: Value) -> Value {
             "log" => json_of(&facts::LogFact::default()),
             "http" => json_of(&facts::HttpFact::default()),
             "command" => json_of(&facts::CommandFact::default()),
+            "gpu" => json_of(&facts::GpuFact::default()),
+            "gpus" => json_of(&facts::GpusFact::default()),
             _ => continue,
         };
         if let (Value::Object(mut whole), Value::Object(said)) = (whole, fact.clone()) {

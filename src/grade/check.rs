@@ -421,6 +421,8 @@ fn missing(fact: &Fact) -> Option<String> {
         Fact::Cgroup(fact) => (fact.exists, "no such control group file"),
         Fact::Limit(fact) => (fact.exists, "no such process or limit"),
         Fact::Log(fact) => (fact.exists, "no such log"),
+        Fact::Gpu(fact) => (fact.exists, "no such GPU"),
+        Fact::Gpus(fact) => (fact.exists, "no simulated GPUs"),
         Fact::Command(fact) => (fact.started, "the program could not be started"),
         Fact::Http(fact) => {
             return (!fact.answered).then(|| match &fact.problem {

@@ -8,14 +8,18 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Half, Lab, LabName, NodeName, NodePlan, Parameter, Solution, SolutionKind, Step, Track, Variant,
-    VariantName, Wrong, WrongKind,
+    Half, HardwareFault, Lab, LabName, NodeName, NodePlan, Parameter, Solution, SolutionKind, Step, Track,
+    Variant, VariantName, Wrong, WrongKind,
 };
 use crate::advice::NextStep;
 use crate::document::{Document, DocumentError, Mistakes, Place};
 use crate::rubric::Skill;
 use crate::units::Bytes;
 use crate::units::hex;
+use crashcart_hardware::fault::{Fault, FaultError, GpuFault};
+use crashcart_hardware::machine::Machine;
+use crashcart_hardware::profile::profiles;
+use crashcart_hardware::spec::{HardwareSpec, SpecError};
 
 /// Files that every lab has beside `lab.toml`.
 const TEXTS: [&str; 3] = ["brief.md", "hints.md", "debrief.md"];
@@ -94,6 +98,7 @@ struct FileNode {
     shm: Bytes,
     #[serde(default)]
     tmpfs: BTreeMap<String, Bytes>,
+    hardware: Option<HardwareSpec>,
 }
 
 /// What container engines give when nothing is said.
@@ -127,7 +132,18 @@ struct FileStep {
 struct FileVariant {
     name: VariantName,
     cause: String,
+    #[serde(default)]
+    hardware: Vec<FileFault>,
+    #[serde(default)]
     r#break: Vec<FileStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileFault {
+    node: NodeName,
+    gpu: u32,
+    fault: Fault,
 }
 
 #[derive(Deserialize)]
@@ -185,7 +201,9 @@ impl File {
             disk: from.disk,
             shm: from.shm,
             tmpfs: from.tmpfs,
+            hardware: from.hardware,
         };
+        let fault = |FileFault { node, gpu, fault }| HardwareFault { node, fault: GpuFault { gpu, fault } };
         Lab {
             name,
             folder,
@@ -202,7 +220,12 @@ impl File {
             variants: self
                 .variant
                 .into_iter()
-                .map(|from| Variant { name: from.name, cause: from.cause, breaks: steps(from.r#break) })
+                .map(|from| Variant {
+                    name: from.name,
+                    cause: from.cause,
+                    hardware: from.hardware.into_iter().map(fault).collect(),
+                    breaks: steps(from.r#break),
+                })
                 .collect(),
             solutions: self
                 .solution
@@ -345,10 +368,13 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
                 "give one another name",
             );
         }
-        if variant.breaks.is_empty() {
-            wrong(&place.then("break"), "a variant that breaks nothing is none".into(), "name a script");
+        if variant.breaks.is_empty() && variant.hardware.is_empty() {
+            let hint = "name a script, or a fault of the hardware";
+            wrong(&place.then("break"), "a variant that breaks nothing is none".into(), hint);
         }
     }
+
+    check_hardware(lab, document, mistakes);
 
     // Each list of scripts: its nodes and files must be there.
     let mut lists: Vec<(Place, &[Step])> = vec![(root.then("prepare"), &lab.prepare)];
@@ -436,6 +462,62 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
     for text in TEXTS.iter().filter(|text| !lab.folder.join(text).is_file()) {
         let mistake = document.mistake(&root.then("title"), format!("`{text}` is missing beside this file"));
         mistakes.push(mistake.hint("every lab has a brief, hints and a debrief"));
+    }
+}
+
+/// Accelerators must exist, and break in ways that they can.
+fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
+    let mut machines = BTreeMap::new();
+    for (i, node) in lab.nodes.iter().enumerate() {
+        let Some(spec) = &node.hardware else { continue };
+        let place = Place::root().then("node").then(i).then("hardware");
+        match Machine::new(spec, None, 0) {
+            Ok(machine) => drop(machines.insert(node.name.as_str(), machine)),
+            Err(error) => {
+                let key = match &error {
+                    SpecError::NoSuchProfile { .. } | SpecError::NoSuchDevice { .. } => "profile",
+                    SpecError::TooManyGpus { .. } => "gpus",
+                    SpecError::NoSuchDriver { .. } => "driver",
+                    SpecError::Impossible { .. } if spec.gpus == Some(0) => "gpus",
+                    SpecError::Impossible { .. } => {
+                        let whole = HardwareSpec { mig: Vec::new(), ..spec.clone() };
+                        if Machine::new(&whole, None, 0).is_ok() { "mig" } else { "driver" }
+                    }
+                };
+                let mistake = document.mistake(&place.then(key), error.to_string());
+                mistakes.push(match &error {
+                    SpecError::NoSuchProfile { asked, .. } => {
+                        mistake.allowing(asked, profiles().iter().map(|(name, _)| *name))
+                    }
+                    SpecError::TooManyGpus { has, .. } => mistake.hint(format!("at most {has}")),
+                    _ => mistake,
+                });
+            }
+        }
+    }
+    for (i, variant) in lab.variants.iter().enumerate() {
+        for (n, HardwareFault { node, fault }) in variant.hardware.iter().enumerate() {
+            let place = Place::root().then("variant").then(i).then("hardware").then(n);
+            let Some(plan) = lab.nodes.iter().find(|plan| plan.name == *node) else {
+                let what = format!("there is no node `{node}`");
+                let nodes = lab.nodes.iter().map(|plan| plan.name.as_str());
+                mistakes.push(document.mistake(&place.then("node"), what).allowing(node.as_str(), nodes));
+                continue;
+            };
+            if plan.hardware.is_none() {
+                let what = format!("node `{node}` has no hardware that could break");
+                mistakes.push(
+                    document.mistake(&place.then("node"), what).hint("give it `hardware = { profile = … }`"),
+                );
+                continue;
+            }
+            // A node whose hardware is not right has been told of already.
+            let Some(machine) = machines.get(node.as_str()) else { continue };
+            if let Err(error) = machine.clone().inject(0, fault) {
+                let key = if matches!(error, FaultError::NoSuchGpu { .. }) { "gpu" } else { "fault" };
+                mistakes.push(document.mistake(&place.then(key), error.to_string()));
+            }
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub use new::{NewLabError, new_lab};
 
 use crate::rubric::Skill;
 use crate::units::Bytes;
+use crashcart_hardware::fault::GpuFault;
+use crashcart_hardware::spec::HardwareSpec;
 
 /// A broken machine and its story.
 #[derive(Clone, Debug)]
@@ -79,6 +81,8 @@ pub struct NodePlan {
     pub shm: Bytes,
     /// Beside /run and /tmp.
     pub tmpfs: BTreeMap<String, Bytes>,
+    /// Its accelerators. Who they are (`identity`) is left to the attempt.
+    pub hardware: Option<HardwareSpec>,
 }
 
 /// Where a lab belongs.
@@ -118,7 +122,16 @@ pub struct Variant {
     pub name: VariantName,
     /// What really is wrong; told after passing.
     pub cause: String,
+    /// What is broken in the hardware; before the scripts.
+    pub hardware: Vec<HardwareFault>,
     pub breaks: Vec<Step>,
+}
+
+/// A GPU of a node that is broken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HardwareFault {
+    pub node: NodeName,
+    pub fault: GpuFault,
 }
 
 /// A script run in a node.

@@ -149,7 +149,7 @@ fn budget_ms(request: &Request) -> u32 {
         Request::Hello { wait_ms } => *wait_ms,
         Request::Collect { budget_ms, .. } => *budget_ms,
         Request::Run(script) => script.timeout_ms,
-        Request::Plant { .. } | Request::Unplant { .. } => PLANT_MS,
+        Request::Plant { .. } | Request::Unplant { .. } | Request::Hardware(_) => PLANT_MS,
         Request::Batch(requests) => requests.iter().map(budget_ms).fold(0, u32::saturating_add),
     }
 }

@@ -139,7 +139,7 @@ struct HeldNumber {
 }
 
 /// Fields of questions that are numbers and may come from a parameter.
-const NUMBERS: &[&str] = &["port", "timeout-ms", "within-s"];
+const NUMBERS: &[&str] = &["index", "port", "timeout-ms", "within-s"];
 
 /// Puts a number where a placeholder stands for one, so that the question's type is satisfied, and notes it.
 fn hold_numbers(table: &mut DeTable<'_>, held: &mut Vec<HeldNumber>) {

@@ -40,7 +40,11 @@ impl Story {
             // Every node is mended by hand.
             "mend" => self.bench.mend(),
             // `% edit FILE | FROM | TO`, below the root folder.
-            "edit" => self.bench.edit(part(), part(), part()),
+            // `\n` stands for the end of a line.
+            "edit" => {
+                let (file, from, to) = (part(), part().replace("\\n", "\n"), part().replace("\\n", "\n"));
+                self.bench.edit(file, &from, &to);
+            }
             // `% write FILE | TEXT`, with `\n` for the ends of lines.
             "write" => self.bench.write(part(), &part().replace("\\n", "\n")),
             "remove" => fs::remove_file(self.bench.root().join(part())).expect("a file"),

@@ -35,7 +35,7 @@ async fn ours(bench: &Bench, engine: &DockerEngine) -> Vec<String> {
 }
 
 /// The containers of this bench's nodes.
-async fn nodes(bench: &Bench, engine: &DockerEngine) -> Vec<ContainerId> {
+pub async fn nodes(bench: &Bench, engine: &DockerEngine) -> Vec<ContainerId> {
     let labels = Labels::from([(LABEL_HOME.to_owned(), bench.store().home_label())]);
     let found = engine.list(&labels).await.expect("a list").into_iter();
     let nodes = found.filter(|thing| {
@@ -44,7 +44,7 @@ async fn nodes(bench: &Bench, engine: &DockerEngine) -> Vec<ContainerId> {
     nodes.map(|thing| ContainerId(thing.id)).collect()
 }
 
-async fn sh(engine: &DockerEngine, id: &ContainerId, script: &str) -> (i64, String) {
+pub async fn sh(engine: &DockerEngine, id: &ContainerId, script: &str) -> (i64, String) {
     let exec = Exec {
         argv: ["/bin/sh", "-c", script].map(String::from).into(),
         user: "root".into(),
@@ -58,7 +58,7 @@ async fn sh(engine: &DockerEngine, id: &ContainerId, script: &str) -> (i64, Stri
 }
 
 /// Ends everything, and sees that the engine holds nothing of it.
-async fn done(bench: &Bench, engine: &DockerEngine) {
+pub async fn done(bench: &Bench, engine: &DockerEngine) {
     bench.run("stop --all").succeeds();
     bench.run("doctor --fix --yes").succeeds();
     bench.run("doctor").succeeds();

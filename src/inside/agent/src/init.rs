@@ -23,6 +23,7 @@ use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions};
 
 use crashcart_facts::{Answer, Envelope, Hello, PROTOCOL, REPLY_LIMIT, REQUEST_LIMIT, Reply, Request};
 
+use crate::hardware::Hardware;
 use crate::kernel::{self, Peer};
 use crate::local::{JobReport, Local, LocalReply, Wire};
 use crate::manager::{Manager, Ticket, now_ms, service, tmpfiles};
@@ -189,6 +190,8 @@ pub struct Init {
     next_client: u64,
     workers: Vec<Worker>,
     pub manager: Manager,
+    /// The node's accelerators, if it has any.
+    pub hardware: Option<Hardware>,
     boot: Boot,
     pub boot_id: String,
     pub booted_at_ms: u64,
@@ -247,6 +250,8 @@ fn bind_datagrams(path: &str) -> std::io::Result<OwnedFd> {
 impl Init {
     fn new() -> std::io::Result<Self> {
         let listener = bind_agent_socket()?;
+        // Its socket, too, is bound before anybody else could.
+        let hardware = Hardware::from_environment();
         let signals = kernel::take_signals()?;
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         rustix::process::chdir("/")?;
@@ -256,7 +261,11 @@ impl Init {
         }
         let boot_id = uuid();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let manager = Manager::new(Root::system()?, host, &boot_id, processes::machine_boot_ms());
+        let mut manager = Manager::new(Root::system()?, host, &boot_id, processes::machine_boot_ms());
+        let hardware = hardware.unwrap_or_else(|why| {
+            manager.say("init", &format!("This node has no GPUs: {why}."));
+            None
+        });
         Ok(Self {
             listener,
             signals,
@@ -266,6 +275,7 @@ impl Init {
             next_client: 1,
             workers: Vec::new(),
             manager,
+            hardware,
             boot: Boot::Settled,
             boot_id,
             booted_at_ms: now_ms(),
@@ -298,6 +308,7 @@ impl Init {
         self.read_syslog();
         self.read_notifications();
         self.manager.tick();
+        self.serve_hardware();
         self.go_on_booting();
         self.end_overdue_workers();
         self.accept();
@@ -350,8 +361,24 @@ impl Init {
         self.manager.stop_all();
     }
 
+    /// Lets the hardware have its turn, and the kernel its say.
+    fn serve_hardware(&mut self) {
+        let Some(hardware) = &mut self.hardware else { return };
+        hardware.turn();
+        let (lines, remarks) = (hardware.take_kernel_lines(), hardware.take_remarks());
+        for remark in remarks {
+            self.manager.say("init", &remark);
+        }
+        for line in lines {
+            self.manager.journal.add_kernel(&line);
+        }
+    }
+
     /// The last act: whatever still runs gets a moment, then dies with the pid namespace.
     fn leave(&mut self) -> u8 {
+        if let Some(hardware) = &mut self.hardware {
+            hardware.leave();
+        }
         let others = || -> Vec<i32> {
             processes::all().into_iter().filter(|pid| *pid != 1 && processes::is_alive(*pid)).collect()
         };
@@ -377,6 +404,10 @@ impl Init {
         watched.extend([&self.notify, &self.syslog].into_iter().flatten().map(|fd| (fd, PollFlags::IN)));
         let mut deadlines: Vec<Instant> =
             self.manager.next_deadline().into_iter().chain(self.leaving).collect();
+        if let Some(hardware) = &self.hardware {
+            watched.extend(hardware.watched().map(|fd| (fd, PollFlags::IN)));
+            deadlines.extend(hardware.deadline());
+        }
         for (_, client) in &self.clients {
             match &client.state {
                 State::Reading(_) => {
@@ -450,7 +481,9 @@ impl Init {
             let pid = sender.map_or(0, |peer| peer.pid);
             let unit = self.manager.unit_of(pid).map(|unit| unit.name.clone());
             for line in text.lines() {
-                self.manager.journal.add(unit.as_deref(), &speaker, claimed.unwrap_or(pid), line);
+                // 0 is the kernel's, and no program's to claim.
+                let pid = claimed.filter(|claimed| *claimed > 0).unwrap_or(pid);
+                self.manager.journal.add(unit.as_deref(), &speaker, pid, line);
             }
         }
     }
@@ -649,7 +682,18 @@ impl Init {
                 let until = Instant::now() + Duration::from_millis(u64::from(wait_ms));
                 self.clients[index].1.state = State::Settling { until };
             }
+            Request::Hardware(act) => {
+                let done = match &mut self.hardware {
+                    Some(hardware) => hardware.act(act),
+                    None => Err("this node has no simulated hardware".to_owned()),
+                };
+                let reply = done.map_or_else(|why| refused(&why), |()| Reply::Done);
+                self.reply_in_turn(index, &reply);
+            }
             request => {
+                if let (Request::Collect { .. }, Some(hardware)) = (&request, &mut self.hardware) {
+                    hardware.let_break();
+                }
                 self.clients[index].1.state = State::Working;
                 self.start_worker(index, request);
             }
@@ -745,9 +789,11 @@ impl Init {
         let budget = match &request {
             Request::Collect { budget_ms, .. } => Duration::from_millis(u64::from(*budget_ms)),
             Request::Run(script) => Duration::from_millis(u64::from(script.timeout_ms)),
-            Request::Hello { .. } | Request::Plant { .. } | Request::Unplant { .. } | Request::Batch(_) => {
-                Duration::from_secs(5)
-            }
+            Request::Hello { .. }
+            | Request::Plant { .. }
+            | Request::Unplant { .. }
+            | Request::Hardware(_)
+            | Request::Batch(_) => Duration::from_secs(5),
         }
         .min(LONGEST);
         let answers = match &request {
@@ -802,6 +848,9 @@ impl Init {
         self.manager.logs.clear();
         self.notify = None;
         self.syslog = None;
+        if let Some(hardware) = &mut self.hardware {
+            hardware.forget_clients();
+        }
         let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
         program::limit_own_memory();
         let _ = rustix::io::ioctl_fionbio(&client.fd, false);

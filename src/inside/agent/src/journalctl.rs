@@ -20,6 +20,7 @@ Prints the log of this crashcart node.
   -n --lines[=N]        Only the last N lines (10)
   -r --reverse          Newest first
   -f --follow           Go on printing what comes
+  -k --dmesg            Only what the kernel said, in this start of the node
   -b --boot             Only this start of the node
      --since=TIME       2026-11-22 14:00:00, -10min, \"5 minutes ago\", today, yesterday
      --until=TIME
@@ -31,6 +32,7 @@ Prints the log of this crashcart node.
 #[derive(Default)]
 struct Options {
     units: Vec<String>,
+    kernel: bool,
     lines: Option<usize>,
     reverse: bool,
     follow: bool,
@@ -90,6 +92,7 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
                 "lines" => options.lines = Some(count(value.as_deref().unwrap_or("10"))?),
                 "reverse" => options.reverse = true,
                 "follow" => options.follow = true,
+                "dmesg" => (options.kernel, options.this_boot) = (true, true),
                 "boot" => boot(&mut options, value.as_deref().unwrap_or("0"))?,
                 "since" => options.since_us = Some(time(&needs()?)?),
                 "until" => options.until_us = Some(time(&needs()?)?),
@@ -115,6 +118,10 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
                     ));
                 }
             }
+            continue;
+        }
+        if word == "_TRANSPORT=kernel" {
+            options.kernel = true;
             continue;
         }
         let Some(letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
@@ -173,6 +180,7 @@ fn parse(words: &[String]) -> Result<Option<Options>, String> {
                     }
                     continue;
                 }
+                'k' => (options.kernel, options.this_boot) = (true, true),
                 'f' => options.follow = true,
                 'r' => options.reverse = true,
                 'q' => options.quiet = true,
@@ -276,13 +284,14 @@ fn show(options: &Options) -> Result<(), String> {
                 };
                 entry.unit.as_deref().is_some_and(|unit| words::glob(&name, unit))
             });
-        unit && options.since_us.is_none_or(|since| entry.at_us >= since)
+        unit && (!options.kernel || entry.is_kernel())
+            && options.since_us.is_none_or(|since| entry.at_us >= since)
             && options.until_us.is_none_or(|until| entry.at_us <= until)
             && options.grep.as_ref().is_none_or(|text| entry.text.contains(text.as_str()))
     };
     let (boot, current) = current(0)?;
     let last = current.last().map_or(0, |entry| entry.number);
-    let mut entries = if options.this_boot { Vec::new() } else { earlier(&boot) };
+    let mut entries = if options.this_boot && !options.previous_boot { Vec::new() } else { earlier(&boot) };
     if options.previous_boot {
         let previous = entries.last().map(|entry| entry.boot.clone());
         entries.retain(|entry| Some(&entry.boot) == previous.as_ref());
@@ -348,10 +357,10 @@ fn line(entry: &Entry, host: &str, format: Format) -> String {
     match format {
         Format::Cat => entry.text.clone(),
         Format::Short => {
-            format!("{} {host} {}[{}]: {}", time_stamps::short(seconds), entry.speaker, entry.pid, entry.text)
+            format!("{} {host} {}: {}", time_stamps::short(seconds), entry.who(), entry.text)
         }
         Format::Iso => {
-            format!("{} {host} {}[{}]: {}", time_stamps::iso(seconds), entry.speaker, entry.pid, entry.text)
+            format!("{} {host} {}: {}", time_stamps::iso(seconds), entry.who(), entry.text)
         }
     }
 }
@@ -375,6 +384,9 @@ mod tests {
         assert_eq!(options("-n").lines, Some(10));
         assert!(options("-b -u munge -r").this_boot);
         assert!(options("-b -1").previous_boot);
+        assert!(options("-k").kernel && options("-k").this_boot && options("--dmesg -n 3").kernel);
+        assert!(options("_TRANSPORT=kernel").kernel && !options("_TRANSPORT=kernel").this_boot);
+        assert!(options("-k -b -1").previous_boot);
         assert_eq!(options("--unit=munge --lines=3 --since '5 min ago'").lines, Some(3));
         assert!(parse(&["--nonsense".to_owned()]).is_err());
         assert!(parse(&["-u".to_owned()]).is_err());

@@ -1,14 +1,18 @@
 //! The few kernel calls that no safe wrapper offers, and the only unsafe code
-//! of this crate: fork, signalfd, the credentials of a peer, setfsuid.
+//! of this crate: fork, signalfd, the credentials of a peer, setfsuid, and a
+//! mapping that lasts.
 //!
 //! Everything else goes through rustix. Nothing here knows units or requests.
 
-#![expect(unsafe_code, reason = "fork, signalfd, peer credentials and setfsuid have no safe wrapper")]
+#![expect(unsafe_code, reason = "fork, signalfd, peer credentials, setfsuid and mmap have no safe wrapper")]
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::AtomicU64;
 
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::Pid;
 
 /// Forks, runs `child` in the new process and ends that process with the
@@ -197,4 +201,42 @@ pub fn as_files_of<T>(uid: u32, gid: u32, read: impl FnOnce() -> T) -> T {
 /// A change of ids resets the dumpable flag to a system default that may be "yes".
 fn stay_closed() {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// Memory that this process writes and that whoever is given the file can only map to read: an
+/// anonymous file of this size, mapped for good and then sealed against every other way of writing.
+/// Fails where the kernel does not know `F_SEAL_FUTURE_WRITE` (before 5.1).
+pub fn sealed_pages(bytes: usize) -> io::Result<(OwnedFd, &'static [AtomicU64])> {
+    let file = rustix::fs::memfd_create("crashcart-gpu", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    rustix::fs::ftruncate(&file, bytes as u64)?;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+    let start = unsafe {
+        rustix::mm::mmap(
+            std::ptr::null_mut(),
+            bytes,
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::SHARED,
+            &file,
+            0,
+        )?
+    };
+    let seals = SealFlags::FUTURE_WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    // SAFETY: the mapping begins at a page, is `bytes` long, is never unmapped, and the file can no
+    // longer shrink below it. Any bytes are valid `AtomicU64`s, and all access in this process goes
+    // through these; the pages cannot be written from anywhere else.
+    let words =
+        unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), bytes / size_of::<AtomicU64>()) };
+    // The descriptor that others get is a read-only one, beside the seals.
+    let number = file.as_raw_fd();
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+    let shown = rustix::fs::open(format!("/proc/self/fd/{number}"), flags, rustix::fs::Mode::empty())?;
+    Ok((shown, words))
+}
+
+/// Whether a descriptor has something to say now.
+pub fn is_readable(fd: impl AsFd) -> bool {
+    let mut fds = [rustix::event::PollFd::from_borrowed_fd(fd.as_fd(), rustix::event::PollFlags::IN)];
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
 }

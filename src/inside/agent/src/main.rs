@@ -15,18 +15,20 @@
 //!
 //! - `manager/`: units, jobs, processes of services, the log (read its `mod.rs`)
 //! - `worker.rs`: what a worker does with one request
+//! - `hardware/`: the simulated GPUs, whose owner PID 1 is
 //! - `collect/`: every question of `crashcart-facts`, answered
 //! - `program.rs`: running one program of the node under watch
 //! - `rooted.rs`: reading files of a node that may be hostile
 //! - `processes.rs`, `accounts.rs`: /proc, and /etc/passwd with /etc/group
 //! - `local.rs`: what systemctl and journalctl say to PID 1
-//! - `kernel.rs`: fork, signalfd, peer credentials; the only unsafe code
+//! - `kernel.rs`: fork, signalfd, peer credentials, sealed memory; the only unsafe code
 //!
 //! It knows no lab, no rubric and no engine. The types that it speaks are
 //! `crashcart-facts`; expected values never come in here.
 
 mod accounts;
 mod collect;
+mod hardware;
 mod init;
 mod journalctl;
 mod kernel;

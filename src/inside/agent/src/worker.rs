@@ -31,6 +31,7 @@ pub fn answer(
 ) -> Reply {
     match request {
         Request::Hello { .. } => Reply::Refused { why: "the agent answers this itself".into() },
+        Request::Hardware(_) => Reply::Refused { why: "the agent does this itself".into() },
         Request::Batch(_) => Reply::Refused { why: "the agent takes a batch apart itself".into() },
         // Some is left for second readings, which are small and few.
         Request::Collect { asked, .. } => collect(init, asked, deadline, answers, room / 4 * 3),

@@ -1,5 +1,8 @@
 //! The real binary as PID 1 of a container of the local Docker engine.
 
+#[path = "node/gpus.rs"]
+mod gpus;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -87,27 +90,20 @@ impl Drop for Node {
 impl Node {
     /// A node that has come up.
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with more words for `docker create`.
+    fn start_with(more: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let image = image();
         let name =
             format!("crashcart-agent-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        succeed(&[
-            "create",
-            "--name",
-            &name,
-            "--hostname",
-            "node",
-            "--tmpfs",
-            "/run:exec",
-            "--tmpfs",
-            "/tmp:exec",
-            "--network",
-            "none",
-            "--entrypoint",
-            "/.crashcart/agent",
-            image,
-            "init",
-        ]);
+        let mut create = vec!["create", "--name", &name, "--hostname", "node"];
+        create.extend(["--tmpfs", "/run:exec", "--tmpfs", "/tmp:exec", "--network", "none"]);
+        create.extend(more);
+        create.extend(["--entrypoint", "/.crashcart/agent", image, "init"]);
+        succeed(&create);
         let node = Self { name };
         let folder = tempfile::tempdir().expect("a temporary directory");
         let delivered = folder.path().join(".crashcart");

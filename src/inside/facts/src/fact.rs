@@ -255,6 +255,105 @@ fact! {
     }
 }
 
+fact! {
+    /// One GPU, from the hardware itself: no program or library of the node has a say in it. What a board
+    /// does not have is absent.
+    GpuFact {
+        /// The node has a GPU of this index.
+        exists: bool,
+        name: String,
+        uuid: String,
+        serial: String,
+        /// `00000000:18:00.0`.
+        bus_id: String,
+        /// answers, lost, hung, needs-reset.
+        condition: String,
+        /// What the driver asks for: none, reset, reboot, drain-p2p, drain-and-reset.
+        recovery: String,
+        persistence: bool,
+        /// default, exclusive-thread, prohibited, exclusive-process.
+        compute_mode: String,
+        ecc: Option<bool>,
+        /// After the next reset.
+        ecc_pending: Option<bool>,
+        mig: Option<bool>,
+        mig_pending: Option<bool>,
+        /// GPU instances as profile and first slice, in that order: `3g.40gb@0`.
+        mig_layout: Vec<String>,
+        /// Compute instances: what programs can run on.
+        mig_devices: u32,
+        power_limit_w: Option<u32>,
+        power_limit_default_w: Option<u32>,
+        power_draw_w: Option<u32>,
+        temperature_c: Option<u32>,
+        graphics_clock_mhz: u32,
+        memory_clock_mhz: u32,
+        application_graphics_clock_mhz: Option<u32>,
+        /// Locked graphics clocks; absent when free.
+        locked_clock_min_mhz: Option<u32>,
+        locked_clock_max_mhz: Option<u32>,
+        /// Why the clocks are where they are: idle, application-clocks, software-power-cap,
+        /// hardware-slowdown, software-thermal, hardware-thermal, hardware-power-brake, …
+        clock_reasons: Vec<String>,
+        pcie_gen: u32,
+        pcie_gen_max: u32,
+        pcie_width: u32,
+        pcie_width_max: u32,
+        pcie_replays: u64,
+        links: u32,
+        links_up: u32,
+        /// Numbers of the links that are down.
+        links_down: Vec<u32>,
+        /// not-supported, not-started, in-progress, completed.
+        fabric: String,
+        /// Errors in device memory and SRAM since the driver was loaded, and ever.
+        ecc_corrected: u64,
+        ecc_uncorrected: u64,
+        ecc_corrected_ever: u64,
+        ecc_uncorrected_ever: u64,
+        remapped_rows: u32,
+        remap_pending: bool,
+        remap_failed: bool,
+        utilization_percent: u32,
+        memory_total_mib: u64,
+        memory_used_mib: u64,
+        /// Processes that work on it.
+        processes: u32,
+        pids: Vec<u32>,
+        accounting: Option<bool>,
+    }
+}
+fact! {
+    /// All GPUs of a node, from the hardware itself; a list has an element per GPU, by index.
+    GpusFact {
+        /// The node has simulated hardware.
+        exists: bool,
+        /// The kernel's side of the driver is loaded.
+        driver_loaded: bool,
+        driver_version: String,
+        count: u32,
+        names: Vec<String>,
+        uuids: Vec<String>,
+        conditions: Vec<String>,
+        recoveries: Vec<String>,
+        persistence: Vec<bool>,
+        compute_modes: Vec<String>,
+        /// Boards without ECC count as without it.
+        ecc: Vec<bool>,
+        mig: Vec<bool>,
+        /// All pieces, as `GPU:profile@start`: `0:3g.40gb@0`.
+        mig_layout: Vec<String>,
+        power_limits_w: Vec<u32>,
+        temperatures_c: Vec<u32>,
+        /// Links that are down, as `GPU:link`.
+        links_down: Vec<String>,
+        /// not-supported, not-started, in-progress, completed.
+        fabrics: Vec<String>,
+        /// Processes on all of them.
+        processes: u32,
+    }
+}
+
 /// The answer to the question of the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -278,6 +377,8 @@ pub enum Fact {
     Log(LogFact),
     Http(HttpFact),
     Command(CommandFact),
+    Gpu(Box<GpuFact>),
+    Gpus(Box<GpusFact>),
 }
 
 /// Every kind of question with the fields of its fact, as Rust spells them.
@@ -301,6 +402,8 @@ pub const KINDS: &[(&str, &[&str])] = &[
     ("log", LogFact::FIELDS),
     ("http", HttpFact::FIELDS),
     ("command", CommandFact::FIELDS),
+    ("gpu", GpuFact::FIELDS),
+    ("gpus", GpusFact::FIELDS),
 ];
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crashcart_hardware::fault::GpuFault;
+use crashcart_hardware::spec::HardwareSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::{Fact, Question};
@@ -54,9 +56,41 @@ pub enum Request {
     Plant { path: String, text: String, owner: String },
     /// Remove a file that was planted, and its directory when that is empty.
     Unplant { path: String },
+    /// Do something to the simulated hardware from outside.
+    Hardware(HardwareAct),
     /// Do all of these one after the other, each with its own time; stop after the first that does not
     /// succeed (see [`Reply::succeeded`]). None of them is a batch.
     Batch(Vec<Request>),
+}
+
+/// What hands do to hardware, and what happens to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum HardwareAct {
+    /// Let the faults come true that this node was made with. Happens once, and at the latest before the
+    /// node's first question is answered.
+    Break,
+    /// These happen now. Only the host knows the token.
+    Inject { token: String, faults: Vec<GpuFault> },
+    /// Mend this from outside: reseat a board, clean its fan, exchange it. Takes the token, too.
+    Clear { token: String, fault: GpuFault },
+}
+
+/// What PID 1 of a node with GPUs finds in its environment, and nobody else.
+pub const HARDWARE_VARIABLE: &str = "CRASHCART_HARDWARE";
+/// Key of what the hardware keeps, and of the host's token: 64 hex digits.
+pub const HARDWARE_KEY_VARIABLE: &str = "CRASHCART_HARDWARE_KEY";
+/// What engines must not hand on from a container's first process to others.
+pub const SECRET_VARIABLES: [&str; 2] = [HARDWARE_VARIABLE, HARDWARE_KEY_VARIABLE];
+
+/// The accelerators that a node is made with: value of [`HARDWARE_VARIABLE`], as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NodeHardware {
+    pub spec: HardwareSpec,
+    /// What is broken, unless what was kept over a power cycle says otherwise.
+    #[serde(default)]
+    pub faults: Vec<GpuFault>,
 }
 
 /// A question, and whether to put it a second time.
@@ -98,6 +132,8 @@ pub enum Reply {
     Ran(Ran),
     Planted,
     Unplanted,
+    /// The hardware is as was asked for.
+    Done,
     /// One reply per request that was tried, in order; only the last can be one that did not succeed.
     Batch(Vec<Reply>),
     /// The agent did not do it. `why` is one lower-case phrase.
@@ -113,7 +149,7 @@ impl Reply {
             Self::Refused { .. } => false,
             Self::Ran(ran) => ran.end == End::Exit(0),
             Self::Batch(replies) => replies.iter().all(Self::succeeded),
-            Self::Hello(_) | Self::Collected { .. } | Self::Planted | Self::Unplanted => true,
+            Self::Hello(_) | Self::Collected { .. } | Self::Planted | Self::Unplanted | Self::Done => true,
         }
     }
 }

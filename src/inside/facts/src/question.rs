@@ -108,6 +108,13 @@ pub enum Question {
         #[serde(default = "default_timeout_ms")]
         timeout_ms: u32,
     },
+    /// One simulated GPU, as its owner knows it.
+    Gpu {
+        /// In NVML's order, from 0.
+        index: u32,
+    },
+    /// All of them together.
+    Gpus {},
 }
 
 /// Default budget of a question that waits for something, in milliseconds.
@@ -167,6 +174,8 @@ impl Question {
             Self::Log { .. } => "log",
             Self::Http { .. } => "http",
             Self::Command { .. } => "command",
+            Self::Gpu { .. } => "gpu",
+            Self::Gpus {} => "gpus",
         }
     }
 }

@@ -99,6 +99,14 @@ impl<'a> Collector<'a> {
                 let until = self.within(Duration::from_millis(u64::from(*timeout_ms)));
                 Fact::Command(self.command(argv, user.as_deref(), stdin, env, until)?)
             }
+            Question::Gpu { index } => {
+                let hardware = self.init.hardware.as_ref();
+                Fact::Gpu(Box::new(hardware.map(|hardware| hardware.gpu(*index)).unwrap_or_default()))
+            }
+            Question::Gpus {} => {
+                let hardware = self.init.hardware.as_ref();
+                Fact::Gpus(Box::new(hardware.map(|hardware| hardware.gpus()).unwrap_or_default()))
+            }
         })
     }
 

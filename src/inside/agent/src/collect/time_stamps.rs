@@ -96,6 +96,13 @@ pub fn iso(seconds: i64) -> String {
     format!("{}T{:02}:{:02}:{:02}+0000", day(seconds), of_day / 3600, of_day / 60 % 60, of_day % 60)
 }
 
+/// `2026-11-22T14:00:00.000123+00:00`, as rsyslog writes it; from microseconds.
+pub fn precise(at_us: u64) -> String {
+    let seconds = i64::try_from(at_us / 1_000_000).unwrap_or(0);
+    let iso = iso(seconds);
+    format!("{}.{:06}+00:00", iso.trim_end_matches("+0000"), at_us % 1_000_000)
+}
+
 /// `2026-11-22`
 pub fn day(seconds: i64) -> String {
     let (year, month, day) = civil(seconds);

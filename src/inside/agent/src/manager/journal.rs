@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FileType, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
+use crate::collect::time_stamps;
+
 /// Where earlier boots are remembered.
 pub const DIRECTORY: &str = "/var/log/crashcart-journal";
 /// The file that grows, and the one before it.
@@ -86,6 +88,20 @@ impl Journal {
             return;
         }
         self.push(unit, speaker, pid, text);
+    }
+
+    /// Notes a line of the kernel. No program speaks with its name and without a process; a copy goes
+    /// where a syslog daemon would put it.
+    pub fn add_kernel(&mut self, text: &str) {
+        self.push(None, KERNEL, 0, text);
+        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let (seconds, micros) = (since_boot.tv_sec, since_boot.tv_nsec / 1000);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let at = time_stamps::precise(now_us());
+        let line = format!("{at} {host} kernel: [{seconds:5}.{micros:06}] {text}\n");
+        if let Some((mut file, _)) = open_in("/var/log", "kern.log") {
+            let _ = file.write_all(line.as_bytes());
+        }
     }
 
     fn may_speak(&mut self, who: &str) -> bool {
@@ -185,6 +201,21 @@ impl Journal {
 /// The manager's own name in the log. It is no systemd and does not say so.
 pub const SPEAKER: &str = "init";
 
+/// Speaker of the kernel's lines.
+const KERNEL: &str = "kernel";
+
+impl Entry {
+    /// Whether the kernel said it; a program's line always has the program's number.
+    pub fn is_kernel(&self) -> bool {
+        self.speaker == KERNEL && self.pid == 0
+    }
+
+    /// Who speaks, as it stands before the text: `munged[71]`.
+    pub fn who(&self) -> String {
+        if self.is_kernel() { KERNEL.to_owned() } else { format!("{}[{}]", self.speaker, self.pid) }
+    }
+}
+
 fn weight(entry: &Entry) -> usize {
     entry.text.len() + entry.speaker.len() + 64
 }
@@ -196,8 +227,12 @@ fn is_gone(file: &File) -> bool {
 /// Opens the file to append to. Neither a link nor a FIFO planted there is used.
 fn open() -> Option<(File, u64)> {
     let _ = rustix::fs::mkdir(DIRECTORY, Mode::from_raw_mode(0o755));
+    open_in(DIRECTORY, FILES[1])
+}
+
+fn open_in(directory: &str, name: &str) -> Option<(File, u64)> {
     let dir_flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir: OwnedFd = rustix::fs::open(DIRECTORY, dir_flags, Mode::empty()).ok()?;
+    let dir: OwnedFd = rustix::fs::open(directory, dir_flags, Mode::empty()).ok()?;
     let flags = OFlags::WRONLY
         | OFlags::APPEND
         | OFlags::CREATE
@@ -205,7 +240,7 @@ fn open() -> Option<(File, u64)> {
         | OFlags::NONBLOCK
         | OFlags::NOCTTY
         | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(&dir, FILES[1], flags, Mode::from_raw_mode(0o640)).ok()?;
+    let fd = rustix::fs::openat(&dir, name, flags, Mode::from_raw_mode(0o640)).ok()?;
     let stat = rustix::fs::fstat(&fd).ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
