@@ -1,8 +1,9 @@
-//! Builds the agent, so that the program carries it in its belly.
+//! Builds what runs inside nodes, so that the program carries it in its belly.
 //!
 //! The agent runs in nodes of unknown make, so it is linked statically against the host's
-//! C library; that wants flags of its own, and therefore a cargo of its own. Its target
-//! directory lies under `OUT_DIR`, where the outer cargo holds no lock.
+//! C library; the NVML library, nvidia-smi and the other programs of GPU nodes run on a
+//! node's own C library and are linked dynamically. Each wants flags of its own, and therefore a cargo of its own. Their target
+//! directories lie under `OUT_DIR`, where the outer cargo holds no lock.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -14,31 +15,55 @@ fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for output"));
     let target = env::var("TARGET").expect("cargo names the target");
-    for input in ["src/inside/agent", "src/inside/facts", "Cargo.lock", "Cargo.toml", "src/build.rs"] {
+    for input in ["agent", "facts", "hardware", "nvml", "smi", "work", "fabric"] {
+        for part in ["Cargo.toml", "build.rs", "src", "devices", "profiles"] {
+            let path = root.join("src/inside").join(input).join(part);
+            if path.exists() {
+                println!("cargo::rerun-if-changed={}", path.display());
+            }
+        }
+    }
+    for input in ["Cargo.lock", "Cargo.toml", "src/build.rs"] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
 
-    let agent = build(&root, &out.join("agent"), &target);
+    let parts = ["--package", "crashcart-agent", "--bin", "crashcart-agent"];
+    let agent = build(&root, &out.join("agent"), &target, &parts, "-C target-feature=+crt-static");
+    let agent = agent.join("crashcart-agent");
     let bytes =
         std::fs::read(&agent).unwrap_or_else(|error| panic!("could not read `{}`: {error}", agent.display()));
     let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     println!("cargo::rustc-env=CRASHCART_AGENT={}", agent.display());
     println!("cargo::rustc-env=CRASHCART_AGENT_DIGEST={digest}");
+
+    let packages = ["crashcart-nvml", "crashcart-smi", "crashcart-work", "crashcart-fabric"];
+    let parts: Vec<&str> = ["--lib", "--bins"]
+        .into_iter()
+        .chain(packages.into_iter().flat_map(|name| ["--package", name]))
+        .collect();
+    // Where it was built is nobody's business in a node.
+    let flags = format!("--remap-path-prefix={}=/usr/src/crashcart", root.display());
+    let programs = build(&root, &out.join("programs"), &target, &parts, &flags);
+    println!("cargo::rustc-env=CRASHCART_LIBNVIDIA_ML={}", programs.join("libnvidia_ml.so").display());
+    println!("cargo::rustc-env=CRASHCART_NVIDIA_SMI={}", programs.join("nvidia-smi").display());
+    println!("cargo::rustc-env=CRASHCART_GPU_WORK={}", programs.join("gpu-work").display());
+    println!("cargo::rustc-env=CRASHCART_FABRIC_MANAGER={}", programs.join("nv-fabricmanager").display());
 }
 
-/// Builds the agent for `target` and says where it lies.
-fn build(root: &Path, target_dir: &Path, target: &str) -> PathBuf {
+/// Builds these parts of the workspace for `target` and says in which folder they lie.
+fn build(root: &Path, target_dir: &Path, target: &str, parts: &[&str], flags: &str) -> PathBuf {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
-        .args(["build", "--release", "--quiet", "--package", "crashcart-agent", "--bin", "crashcart-agent"])
+        .args(["build", "--release", "--quiet"])
+        .args(parts)
         .args(["--target", target])
         .arg("--manifest-path")
-        .arg(root.join("src/inside/agent/Cargo.toml"))
+        .arg(root.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(target_dir)
         .args(outer_flags())
         // What the outer cargo says of this package, its target and its lints (clippy puts itself
-        // in as the compiler) would all be taken for the agent's.
+        // in as the compiler) would all be taken for theirs.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("CARGO_BUILD_RUSTFLAGS")
         .env_remove("CARGO_BUILD_TARGET")
@@ -46,8 +71,8 @@ fn build(root: &Path, target_dir: &Path, target: &str) -> PathBuf {
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .env_remove("CLIPPY_ARGS")
         .env_remove("LD_LIBRARY_PATH")
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        // Small and soon built: it waits for the node far more than it computes.
+        .env("RUSTFLAGS", flags)
+        // Small and soon built: they wait far more than they compute.
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
         .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
@@ -60,14 +85,14 @@ fn build(root: &Path, target_dir: &Path, target: &str) -> PathBuf {
             command.env_remove(&name);
         }
     }
-    let status =
-        command.status().unwrap_or_else(|error| panic!("could not run cargo for the agent: {error}"));
+    let what = parts.join(" ");
+    let status = command.status().unwrap_or_else(|error| panic!("could not run cargo for `{what}`: {error}"));
     assert!(
         status.success(),
-        "the agent could not be built; see why with `cargo build --package crashcart-agent`, \
+        "what runs inside nodes could not be built; see why with `cargo build {what}`, \
          and see that a static C library is installed (Debian: `libc6-dev`)"
     );
-    target_dir.join(target).join("release/crashcart-agent")
+    target_dir.join(target).join("release")
 }
 
 /// The outer cargo's own `--locked`, `--offline` and `--frozen`: it tells build scripts of

@@ -68,6 +68,13 @@ impl Context {
         Ok(Self { entries })
     }
 
+    /// Puts a file of ours in, in the place of one that the folder has there.
+    pub(super) fn add(&mut self, path: &str, runs: bool, bytes: &[u8]) {
+        self.entries.retain(|entry| entry.path != path);
+        self.entries.push(Entry { path: path.to_owned(), what: What::File { runs, bytes: bytes.to_vec() } });
+        self.entries.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
     /// A context made of texts.
     pub(super) fn of(files: &[(&str, &[u8])]) -> Self {
         let mut entries: Vec<Entry> = files

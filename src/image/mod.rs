@@ -16,12 +16,14 @@ use crate::units::hex;
 
 pub mod agent;
 mod apt;
+mod artifact;
 pub mod base;
 mod context;
 mod lock;
 pub mod progress;
 
 pub use apt::Mirror;
+use artifact::ARTIFACTS;
 use context::Context;
 use lock::Lock;
 
@@ -62,6 +64,9 @@ struct Sheet {
     base: String,
     #[serde(default)]
     capabilities: BTreeSet<String>,
+    /// What of ours goes in.
+    #[serde(default)]
+    artifacts: BTreeSet<String>,
     summary: String,
 }
 
@@ -159,6 +164,8 @@ pub enum ImageError {
     Circle { image: String, way: Vec<String> },
     #[error("the image `{image}` asks for the capability `{capability}`, which no node gets")]
     Capability { image: String, capability: String },
+    #[error("the image `{image}` asks for `{asked}`, which is nothing that is built for nodes")]
+    NoSuchArtifact { image: String, asked: String },
     #[error("the link `{}` leads out of its image's folder", path.display())]
     LinkOut { path: PathBuf },
     #[error("`{}` is neither a file, a folder nor a link", path.display())]
@@ -207,6 +214,13 @@ impl NextStep for ImageError {
                 "take it out of `containers/{image}/image.toml`; allowed are {}",
                 ALLOWED_CAPABILITIES.join(", ")
             ),
+            Self::NoSuchArtifact { image, .. } => {
+                let known: Vec<&str> = ARTIFACTS.iter().map(|artifact| artifact.name).collect();
+                format!(
+                    "correct `artifacts` in `containers/{image}/image.toml`; there are {}",
+                    known.join(", ")
+                )
+            }
             Self::LinkOut { path } => {
                 format!("replace `{}` by a copy, or by `ln -s` in the Containerfile", path.display())
             }
@@ -405,7 +419,13 @@ fn read(folder: &Path, name: String) -> Result<Image, ImageError> {
     {
         return Err(ImageError::Capability { image: name, capability: capability.clone() });
     }
-    let context = Context::read(folder)?;
+    let mut context = Context::read(folder)?;
+    for asked in &sheet.artifacts {
+        let found = ARTIFACTS.iter().find(|artifact| artifact.name == asked);
+        let artifact =
+            found.ok_or_else(|| ImageError::NoSuchArtifact { image: name.clone(), asked: asked.clone() })?;
+        context.add(artifact.path, artifact.runs, artifact.bytes);
+    }
     Ok(Image {
         ground: if sheet.base == "debian" { Ground::Debian } else { Ground::Image(sheet.base) },
         summary: sheet.summary,
@@ -535,6 +555,8 @@ mod tests {
         std::fs::set_permissions(program.path("upper/files/etc/motd"), PermissionsExt::from_mode(0o755))
             .expect("mode");
         case("the right to run a file", program);
+        let equipped = "format = 1\nbase = \"ground\"\nartifacts = [\"nvidia-smi\"]\nsummary = \"S.\"\n";
+        case("an artifact", two().file("upper/image.toml", equipped));
         let link = two();
         std::os::unix::fs::symlink("motd", link.path("upper/files/etc/link")).expect("a link");
         case("a link", link);
@@ -565,6 +587,10 @@ mod tests {
         let greedy = "format = 1\nbase = \"debian\"\ncapabilities = [\"SYS_ADMIN\"]\nsummary = \"\"";
         assert!(
             matches!(error(two().file("upper/image.toml", greedy)), ImageError::Capability { capability, .. } if capability == "SYS_ADMIN")
+        );
+        let dreamy = "format = 1\nbase = \"debian\"\nartifacts = [\"nvidia-smo\"]\nsummary = \"\"";
+        assert!(
+            matches!(error(two().file("upper/image.toml", dreamy)), ImageError::NoSuchArtifact { asked, .. } if asked == "nvidia-smo")
         );
         for target in ["/etc/passwd", "../../../ground/files/etc/motd"] {
             let folder = two();

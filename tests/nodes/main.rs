@@ -6,4 +6,5 @@ mod bench;
 
 mod engine;
 mod faults;
+mod gpus;
 mod image;

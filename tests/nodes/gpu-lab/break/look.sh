@@ -1,0 +1,1 @@
+nvidia-smi -L > /root/after 2>&1 || true
