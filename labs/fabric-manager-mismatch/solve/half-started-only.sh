@@ -1,0 +1,2 @@
+# Runs until the next restart.
+systemctl start nvidia-fabricmanager

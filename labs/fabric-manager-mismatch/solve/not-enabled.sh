@@ -1,0 +1,2 @@
+#: step at boot, and now
+systemctl enable --now nvidia-fabricmanager

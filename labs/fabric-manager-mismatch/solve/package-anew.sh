@@ -1,0 +1,2 @@
+apt-get install --yes --quiet --reinstall nvidia-fabricmanager
+systemctl restart nvidia-fabricmanager
