@@ -296,8 +296,8 @@ fn hardware(plan: &Plan<'_>, node: &NodePlan) -> BTreeMap<String, String> {
 struct Ready {
     step: Step,
     script: Script,
-    /// On a node with accelerators, these are broken before it.
-    is_break: bool,
+    /// The faults of the node's accelerators come true before it.
+    after_faults: bool,
 }
 
 /// The scripts that make a lab of its nodes: those of one node in order, different nodes side by side.
@@ -316,10 +316,15 @@ impl Scripts {
             };
             plan.lab.nodes.iter().map(of).collect::<Result<_, StartError>>()
         };
-        Ok(Self {
-            prepare: by_node(&plan.lab.prepare, Secret::Told)?,
-            breaks: by_node(&plan.draw.variant.breaks, Secret::Withheld)?,
-        })
+        let prepare = by_node(&plan.lab.prepare, Secret::Told)?;
+        let mut breaks: BTreeMap<NodeName, Vec<Ready>> =
+            by_node(&plan.draw.variant.breaks, Secret::Withheld)?;
+        for node in plan.lab.nodes.iter().filter(|node| node.hardware.is_some()) {
+            if let Some(first) = breaks.get_mut(&node.name).and_then(|scripts| scripts.first_mut()) {
+                first.after_faults = true;
+            }
+        }
+        Ok(Self { prepare, breaks })
     }
 
     /// Both kinds of each node together.
@@ -342,9 +347,7 @@ fn ready(
     let text = edit(lab.read(&step.run).map_err(unreadable)?);
     let env = script_environment(draw, step.node.as_str(), secret);
     let script = Script { text, env, timeout_ms: SCRIPT_MS };
-    let has_hardware = lab.nodes.iter().any(|node| node.name == step.node && node.hardware.is_some());
-    let is_break = has_hardware && draw.variant.breaks.contains(step);
-    Ok(Ready { step: step.clone(), script, is_break })
+    Ok(Ready { step: step.clone(), script, after_faults: false })
 }
 
 /// What a node that has just been started is asked first: to say when its services are up, then to run
@@ -356,7 +359,7 @@ fn from_the_start(scripts: &[Ready]) -> Vec<Request> {
 
 fn runs(scripts: &[Ready]) -> impl Iterator<Item = Request> {
     let requests = |ready: &Ready| {
-        let first = ready.is_break.then_some(Request::Hardware(HardwareAct::Break));
+        let first = ready.after_faults.then_some(Request::Hardware(HardwareAct::Break));
         first.into_iter().chain([Request::Run(ready.script.clone())])
     };
     scripts.iter().flat_map(requests)

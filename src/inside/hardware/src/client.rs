@@ -2,13 +2,18 @@
 //! commands out.
 //!
 //! Reads the pages by `pread`, which takes a few microseconds and no unsafe
-//! code; the library, whose getters must be quicker, maps them. Knows no NVML.
+//! code; the library, whose getters must be quicker, maps the file. Knows no NVML.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::Pod;
+use rustix::fs::Access;
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketAddrUnix,
     SocketFlags, SocketType,
@@ -25,35 +30,52 @@ pub struct Client {
     gpus: u32,
 }
 
+/// Why the owner gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("nobody owns accelerators here")]
+    NoOwner,
+    #[error("the owner of the accelerators speaks another version")]
+    OtherLayout,
+    #[error("could not talk to the owner of the accelerators")]
+    Io(#[from] Errno),
+}
+
 impl Client {
-    /// Connects to the owner of this node's hardware; an error when there is none.
-    pub fn connect() -> io::Result<Self> {
-        Self::connect_to(SOCKET)
+    /// Connects to the owner of this node's hardware, and waits for its answers however long they take.
+    pub fn connect() -> Result<Self, ClientError> {
+        Self::connect_to(SOCKET, None)
     }
 
-    /// Connects to an owner by the name of its abstract socket.
-    pub fn connect_to(name: &[u8]) -> io::Result<Self> {
+    /// Connects to an owner by the name of its abstract socket. One that is silent for longer than
+    /// `patience` counts as absent.
+    pub fn connect_to(name: &[u8], patience: Option<Duration>) -> Result<Self, ClientError> {
         let socket =
             rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(name)?)?;
-        let mut greeting = Greeting::zeroed();
+        for way in [Timeout::Recv, Timeout::Send] {
+            sockopt::set_socket_timeout(&socket, way, patience)?;
+        }
+        rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(name)?)
+            .map_err(|_| ClientError::NoOwner)?;
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let buffer = &mut [io::IoSliceMut::new(bytemuck::bytes_of_mut(&mut greeting))];
-        let received = rustix::net::recvmsg(&socket, buffer, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-        let pages = ancillary.drain().find_map(|message| match message {
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let greeting: Greeting = receive(&socket, &mut control)?;
+        let pages = control.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut files) => files.next(),
             _ => None,
         });
-        let right =
-            received.bytes == size_of::<Greeting>() && greeting.magic == MAGIC && greeting.layout == LAYOUT;
         match pages {
-            Some(pages) if right => Ok(Self { socket, pages, gpus: greeting.gpus }),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "who answers there is no owner of accelerators",
-            )),
+            Some(pages) if greeting.magic == MAGIC && greeting.layout == LAYOUT => {
+                Ok(Self { socket, pages, gpus: greeting.gpus })
+            }
+            Some(_) => Err(ClientError::OtherLayout),
+            None => Err(ClientError::NoOwner),
         }
+    }
+
+    /// The file that holds the pages, for those who map it.
+    pub fn pages(&self) -> &OwnedFd {
+        &self.pages
     }
 
     /// GPUs that there are pages for.
@@ -75,15 +97,10 @@ impl Client {
     }
 
     /// Asks for something and waits for what became of it.
-    pub fn ask(&self, command: &Command) -> io::Result<Outcome> {
+    pub fn ask(&self, command: &Command) -> Result<Outcome, ClientError> {
+        // Without NOSIGNAL an owner that has just gone would end the client.
         rustix::net::send(&self.socket, bytemuck::bytes_of(command), SendFlags::NOSIGNAL)?;
-        let mut outcome = Outcome::zeroed();
-        let (received, _) =
-            rustix::net::recv(&self.socket, bytemuck::bytes_of_mut(&mut outcome), RecvFlags::empty())?;
-        match received == size_of::<Outcome>() {
-            true => Ok(outcome),
-            false => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+        receive(&self.socket, &mut RecvAncillaryBuffer::default())
     }
 
     /// Waits until the owner has gone; it says nothing unasked.
@@ -121,5 +138,28 @@ impl Client {
             }
         }
         Ok(())
+    }
+}
+
+/// One whole message; a socket that is closed or silent has no owner behind it.
+fn receive<T: Pod>(socket: &OwnedFd, control: &mut RecvAncillaryBuffer<'_>) -> Result<T, ClientError> {
+    let mut message = T::zeroed();
+    let mut into = [io::IoSliceMut::new(bytemuck::bytes_of_mut(&mut message))];
+    let received = rustix::io::retry_on_intr(|| {
+        rustix::net::recvmsg(socket, &mut into, control, RecvFlags::CMSG_CLOEXEC)
+    });
+    match received {
+        Ok(got) if got.bytes == size_of::<T>() => Ok(message),
+        _ => Err(ClientError::NoOwner),
+    }
+}
+
+/// Whether mode and owner of a device file let this process open it.
+pub fn may_open(path: &Path) -> Result<(), Errno> {
+    match rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK) {
+        // The kernel looks at the mode first (EACCES) and then at the device rules of the container,
+        // which no node passes: there is no such device to open.
+        Err(Errno::PERM) => Ok(()),
+        other => other,
     }
 }

@@ -4,7 +4,7 @@
 //! well as through the mailbox of a device. The hardware knows who asks (the
 //! transport says so, never the client) and refuses what only root may do.
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{CheckedBitPattern, Pod, Zeroable};
 
 use crate::page::{LAYOUT, MAGIC};
 
@@ -93,7 +93,7 @@ pub enum Status {
 }
 
 /// Arguments and values of every verb; arguments that are not named are 0. "Root" marks what takes uid 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, CheckedBitPattern)]
 #[repr(u32)]
 pub enum Verb {
     /// Root. 0: 1 on, 0 off.
@@ -146,31 +146,7 @@ pub enum Verb {
 impl Verb {
     /// `None` for a number that is no verb.
     pub fn from_raw(raw: u32) -> Option<Self> {
-        use Verb::*;
-        [
-            SetPersistence,
-            SetComputeMode,
-            SetPowerLimit,
-            SetApplicationClocks,
-            ResetApplicationClocks,
-            SetLockedClocks,
-            ResetLockedClocks,
-            SetEccMode,
-            ClearEccCounts,
-            SetMigMode,
-            CreateGpuInstance,
-            DestroyGpuInstance,
-            CreateComputeInstance,
-            DestroyComputeInstance,
-            Reset,
-            SetAccounting,
-            SetFabric,
-            OpenContext,
-            UseContext,
-            CloseContext,
-        ]
-        .into_iter()
-        .find(|verb| *verb as u32 == raw)
+        bytemuck::checked::try_cast(raw).ok()
     }
 
     /// Whether it takes uid 0.

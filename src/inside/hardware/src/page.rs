@@ -12,7 +12,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use bytemuck::{Pod, Zeroable};
+use bytemuck::{CheckedBitPattern, Pod, Zeroable};
 
 /// Version of this layout; a client refuses another.
 pub const LAYOUT: u32 = 1;
@@ -436,7 +436,7 @@ pub enum DriverState {
 }
 
 /// How a GPU answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, CheckedBitPattern)]
 #[repr(u32)]
 pub enum Condition {
     /// As it should.
@@ -453,12 +453,7 @@ pub enum Condition {
 impl Condition {
     /// From a page; what nobody wrote counts as lost.
     pub fn from_raw(raw: u32) -> Self {
-        match raw {
-            0 => Self::Answers,
-            2 => Self::Hung,
-            3 => Self::NeedsReset,
-            _ => Self::Lost,
-        }
+        bytemuck::checked::try_cast(raw).unwrap_or(Self::Lost)
     }
 }
 

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 pub type Answer<T> = Result<T, Error>;
 
 /// Statuses by NVML's numbers (`nvmlReturn_t`), success left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::CheckedBitPattern)]
 #[repr(u32)]
 pub enum Error {
     Uninitialized = 1,
@@ -31,28 +31,7 @@ pub enum Error {
 impl Error {
     /// From an owner's outcome; a number that it should not send is "unknown".
     pub fn from_raw(raw: u32) -> Self {
-        use Error::*;
-        [
-            Uninitialized,
-            InvalidArgument,
-            NotSupported,
-            NoPermission,
-            NotFound,
-            InsufficientSize,
-            DriverNotLoaded,
-            Timeout,
-            GpuIsLost,
-            ResetRequired,
-            OperatingSystem,
-            VersionMismatch,
-            InUse,
-            Memory,
-            InsufficientResources,
-            ArgumentVersion,
-        ]
-        .into_iter()
-        .find(|error| *error as u32 == raw)
-        .unwrap_or(Unknown)
+        bytemuck::checked::try_cast(raw).unwrap_or(Self::Unknown)
     }
 }
 

@@ -3,12 +3,12 @@
 //! Safe and without C; reads the pages anew at every call. Which getter reads which field is `exports`'
 //! affair, what MIG instances there are is `instance`'s.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use crashcart_hardware::client::may_open;
 use crashcart_hardware::command::{Command, Outcome, Verb};
 use crashcart_hardware::page::{self, Condition, DriverState, GpuPage, NONE, NONE32, NodePage};
-use rustix::fs::Access;
 use rustix::io::Errno;
 
 use crate::answer::{Answer, Error};
@@ -295,16 +295,6 @@ impl Devices {
     fn gpu(&self, minor: u32) -> bool {
         let Self::In(folder) = self else { return true };
         may_open(&folder.join(format!("nvidia{minor}"))).is_ok()
-    }
-}
-
-/// Whether mode and owner of a device file let this process open it.
-fn may_open(path: &Path) -> Result<(), Errno> {
-    match rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK) {
-        // The kernel looks at the mode first (EACCES) and then at the device rules of the container,
-        // which no node passes: there is no such device to open.
-        Err(Errno::PERM) => Ok(()),
-        other => other,
     }
 }
 

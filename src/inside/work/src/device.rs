@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use crashcart_hardware::client::may_open;
 use crashcart_hardware::page::{Condition, GpuPage, NONE, text};
 
 /// A device as CUDA counts them.
@@ -24,14 +25,7 @@ pub const DEV: &str = "/dev";
 
 /// Devices of these GPUs that a program may open, before its own choice among them.
 pub fn all(gpus: &[GpuPage], dev: &Path) -> Vec<Device> {
-    let open = |name: String| {
-        let both = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
-        match rustix::fs::access(dev.join(name), both) {
-            // EPERM is the device rules of the container that this node is, and no mode of the file.
-            Ok(()) | Err(rustix::io::Errno::PERM) => true,
-            Err(_) => false,
-        }
-    };
+    let open = |name: String| may_open(&dev.join(name)).is_ok();
     if !open("nvidiactl".into()) {
         return Vec::new();
     }
