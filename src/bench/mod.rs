@@ -224,7 +224,7 @@ fn files() -> impl Iterator<Item = String> {
         "/etc/passwd",
         "/etc/group",
         "/etc/shadow",
-        "/etc/fstab",
+        "/etc/shells",
         "/etc/hosts",
         "/etc/hostname",
         "/etc/os-release",

@@ -17,7 +17,7 @@ use toml::{
 
 use super::{
     Ask, Check, CheckId, Credit, Criterion, CriterionId, Effect, Guard, GuardId, Level, Matcher, Operand,
-    Phase, Placeholder, Points, Probe, Property, Read, Rubric, SETTLE_LIMIT_S, Skill, Template,
+    Phase, Placeholder, Points, Probe, Property, Read, Rubric, SETTLE_LIMIT_S, Skill, Template, fidelity,
 };
 use crate::{
     document::{Document, DocumentError, Mistakes, Place, Step},
@@ -600,7 +600,25 @@ impl Loader {
             }
         }
         self.limits(&fields, ask.template());
+        self.faithful(&place, &ask);
         ask
+    }
+
+    /// Refuses to grade what a node does not carry truthfully.
+    fn faithful(&mut self, place: &Place, ask: &Ask) {
+        let hint = "ask for what nodes carry truthfully; site/pages/fidelity.md says what that is";
+        if let Some(surface) = fidelity::refuses_kind(ask.kind()) {
+            let what = format!("`{}` asks for the {} of a node: {}", ask.kind(), surface.what, surface.here);
+            let mistake = self.source.mistake_in_key(&place.then(ask.kind()), what);
+            self.mistakes.push(mistake.hint(hint));
+            return;
+        }
+        for (steps, text) in ask.texts() {
+            if let Some((word, surface)) = fidelity::refuses_text(ask.template(), &text) {
+                let what = format!("`{word}` tells of the {} of a node: {}", surface.what, surface.here);
+                self.wrong(place.along(steps), what, hint);
+            }
+        }
     }
 
     fn limits(&mut self, fields: &Place, question: &Question) {

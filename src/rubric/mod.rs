@@ -3,6 +3,7 @@
 //! that do not sum); judging is [`crate::grade`]. Knows no engine, no store and no attempt.
 
 mod ask;
+pub mod fidelity;
 mod load;
 mod matcher;
 mod name;
