@@ -15,6 +15,7 @@ use crate::advice::chain;
 use crate::evidence::{Evidence, FORMAT, Observation, Taken};
 use crate::grade::{CheckVerdict, Context, judge_check};
 use crate::lab::{Draw, NodeName};
+use crate::machine::accelerators;
 use crate::node::{NodeError, NodeLink};
 use crate::rubric::{Asking, CheckId, Rubric, token_path};
 use crate::store::AttemptId;
@@ -227,7 +228,13 @@ impl<'a> Collector<'a> {
         let asked = batches.into_iter().map(|(node, batch, errands)| async move {
             let (ids, asked): (Vec<&CheckId>, Vec<Asked>) = batch.into_iter().unzip();
             let (done, answers) = match nodes.get(node) {
-                Some(link) => put(link, errands, &asked).await,
+                Some(link) => {
+                    let (done, mut answers) = put(link, errands, &asked).await;
+                    if let (true, Ok(answers)) = (link.real_accelerators, &mut answers) {
+                        ask_this_machine(&asked, answers).await;
+                    }
+                    (done, answers)
+                }
                 None => (None, Err("it is not running".to_owned())),
             };
             (node, ids, asked, done, answers)
@@ -328,6 +335,19 @@ async fn put(
         Err(error) => {
             let why = chain(&error);
             (Some(Err(error)), Err(why))
+        }
+    }
+}
+
+/// Answers what was asked about accelerators that are this machine's own: PID 1 of the node knows none.
+async fn ask_this_machine(asked: &[Asked], answers: &mut [Answer]) {
+    for (asked, answer) in asked.iter().zip(answers) {
+        let Some(reading) = accelerators::answer(&asked.question) else { continue };
+        answer.reading = reading;
+        answer.again = None;
+        if asked.again_after_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(asked.again_after_ms.into())).await;
+            answer.again = accelerators::answer(&asked.question);
         }
     }
 }

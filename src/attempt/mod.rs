@@ -59,6 +59,24 @@ impl Site {
     }
 }
 
+/// Whose accelerators the nodes of an attempt have.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accelerators {
+    /// Those of the hardware model, breakable
+    #[default]
+    Simulated,
+    /// All GPUs of the engine's machine
+    Real,
+}
+
+impl Accelerators {
+    /// Value of [`crate::engine::LABEL_ACCELERATORS`].
+    const REAL: &str = "real";
+}
+
 /// Tells the time, in milliseconds since the epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(pub fn() -> u64);

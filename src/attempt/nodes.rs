@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::Site;
+use super::{Accelerators, Site};
 use crate::advice::NextStep;
-use crate::engine::{Condition, ContainerId, EngineError, FoundKind, LABEL_NODE};
+use crate::engine::{Condition, ContainerId, EngineError, FoundKind, LABEL_ACCELERATORS, LABEL_NODE};
 use crate::lab::{Lab, NodeName};
 use crate::node::{NodeError, NodeLink};
 use crate::store::AttemptId;
@@ -64,7 +64,9 @@ pub async fn find_nodes(
         let Some(name) = thing.labels.get(LABEL_NODE).and_then(|name| name.parse::<NodeName>().ok()) else {
             continue;
         };
-        let link = NodeLink::new(site.engine.clone(), name.as_str(), ContainerId(thing.id));
+        let real = thing.labels.get(LABEL_ACCELERATORS).is_some_and(|whose| whose == Accelerators::REAL);
+        let link = NodeLink::new(site.engine.clone(), name.as_str(), ContainerId(thing.id))
+            .with_real_accelerators(real);
         nodes.insert(name, (link, condition));
     }
     for plan in &lab.nodes {

@@ -8,9 +8,11 @@ use futures_util::stream::FuturesUnordered;
 
 use super::nodes::{Nodes, SETTLE_MS};
 use super::stop::remove_all;
-use super::{Collector, Secret, Site, StopError, script_environment};
+use super::{Accelerators, Collector, Secret, Site, StopError, script_environment};
 use crate::advice::NextStep;
-use crate::engine::{ContainerSpec, EngineError, LABEL_KIND, LABEL_NODE, Limits, Network, NetworkSpec};
+use crate::engine::{
+    ContainerSpec, EngineError, LABEL_ACCELERATORS, LABEL_KIND, LABEL_NODE, Limits, Network, NetworkSpec,
+};
 use crate::evidence::Taken;
 use crate::image::Image;
 use crate::lab::{Draw, Lab, NodeName, NodePlan, Step};
@@ -40,6 +42,8 @@ pub struct Plan<'a> {
     pub images: &'a BTreeMap<String, Image>,
     /// Volume that holds the agent.
     pub agent_volume: &'a str,
+    /// Whose accelerators the nodes get that a lab gives some.
+    pub accelerators: Accelerators,
     /// Finish this attempt, whose start was interrupted, instead of making a new one.
     pub again: Option<AttemptId>,
 }
@@ -182,7 +186,8 @@ async fn raise(
         async move {
             let id = site.engine.create(&spec).await?;
             site.engine.start(&id).await?;
-            let link = NodeLink::new(site.engine.clone(), node.name.as_str(), id);
+            let link = NodeLink::new(site.engine.clone(), node.name.as_str(), id)
+                .with_real_accelerators(has_real(plan, node));
             if let Some(scripts) = prepare {
                 run_scripts(&link, &scripts, from_the_start(&scripts)).await?;
             }
@@ -226,6 +231,7 @@ async fn raise(
     let started = serde_json::json!({
         "variant": plan.draw.variant.name,
         "parameters": plan.draw.parameters,
+        "accelerators": plan.accelerators,
         "images": plan.images.values().map(Image::tag).collect::<Vec<_>>(),
     });
     store.append(attempt, RecordKind::Started, &started, now)?;
@@ -244,7 +250,13 @@ fn container(
     let image = &plan.images[&node.image];
     let mut tmpfs = BTreeMap::from([("/run".to_owned(), RUN_BYTES), ("/tmp".to_owned(), TMP_BYTES)]);
     tmpfs.extend(node.tmpfs.iter().map(|(path, size)| (path.clone(), size.0)));
-    if node.hardware.is_some() {
+    let mut labels = BTreeMap::from([
+        (LABEL_KIND.to_owned(), "node".to_owned()),
+        (LABEL_NODE.to_owned(), node.name.to_string()),
+    ]);
+    if has_real(plan, node) {
+        labels.insert(LABEL_ACCELERATORS.to_owned(), Accelerators::REAL.to_owned());
+    } else if node.hardware.is_some() {
         // The machine's own devices are not the node's; PID 1 puts the node's there.
         tmpfs.insert("/sys/bus/pci/devices".to_owned(), PCI_BYTES);
     }
@@ -252,10 +264,7 @@ fn container(
         name: format!("crashcart-{attempt}-{}", node.name),
         hostname: node.name.to_string(),
         image: image.tag(),
-        labels: BTreeMap::from([
-            (LABEL_KIND.to_owned(), "node".to_owned()),
-            (LABEL_NODE.to_owned(), node.name.to_string()),
-        ]),
+        labels,
         argv: vec![AGENT_PATH.into(), "init".into()],
         env: hardware(plan, node),
         network: network.name.clone(),
@@ -272,12 +281,22 @@ fn container(
             disk_bytes: node.disk.0,
         },
         capabilities: image.capabilities.clone(),
+        gpus: has_real(plan, node),
     }
+}
+
+/// Whether a node gets this machine's own accelerators.
+fn has_real(plan: &Plan<'_>, node: &NodePlan) -> bool {
+    plan.accelerators == Accelerators::Real && node.real_accelerators
 }
 
 /// What PID 1 of a node with accelerators is told in its environment; engines keep it from all others.
 fn hardware(plan: &Plan<'_>, node: &NodePlan) -> BTreeMap<String, String> {
     let Some(spec) = &node.hardware else { return BTreeMap::new() };
+    if has_real(plan, node) {
+        // What the engine's helper brings into the node beside the devices: NVML, nvidia-smi and CUDA.
+        return BTreeMap::from([("NVIDIA_DRIVER_CAPABILITIES".to_owned(), "compute,utility".to_owned())]);
+    }
     let mut spec = spec.clone();
     if spec.identity.is_empty() {
         // Other boards for everybody, and the same ones for a seed that is played again.
@@ -319,7 +338,7 @@ impl Scripts {
         let prepare = by_node(&plan.lab.prepare, Secret::Told)?;
         let mut breaks: BTreeMap<NodeName, Vec<Ready>> =
             by_node(&plan.draw.variant.breaks, Secret::Withheld)?;
-        for node in plan.lab.nodes.iter().filter(|node| node.hardware.is_some()) {
+        for node in plan.lab.nodes.iter().filter(|node| node.hardware.is_some() && !has_real(plan, node)) {
             if let Some(first) = breaks.get_mut(&node.name).and_then(|scripts| scripts.first_mut()) {
                 first.after_faults = true;
             }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::attempt::{self, Collector, Nodes, Plan, Site, StartError, StopError};
+use crate::attempt::{self, Accelerators, Collector, Nodes, Plan, Site, StartError, StopError};
 use crate::engine::{EngineError, Exec};
 use crate::evidence::{Evidences, Taken};
 use crate::grade::{Report, Verdict, grade};
@@ -325,6 +325,7 @@ pub fn plan<'a>(
 ) -> Plan<'a> {
     let variant = lab.variants.get(turn % lab.variants.len().max(1));
     Plan {
+        accelerators: Accelerators::Simulated,
         lab,
         rubric,
         draw: Draw::new(lab, 1, variant),

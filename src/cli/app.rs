@@ -15,6 +15,7 @@ use crate::document::DocumentError;
 use crate::engine::{Engine, EngineError, Progress, Silent};
 use crate::image::{Image, ImageCatalog, ImageError};
 use crate::lab::{Catalog, CatalogError, Draw, Lab, LabError};
+use crate::machine::accelerators::NoAccelerators;
 use crate::node::NodeError;
 use crate::rubric::Rubric;
 use crate::store::{AttemptLock, AttemptRow, Purpose, Stage, Store, StoreError};
@@ -295,6 +296,7 @@ fails_with! {
     DocumentError => |_: &DocumentError| Exit::Usage,
     StoreError => |_: &StoreError| Exit::Machine,
     EngineError => |_: &EngineError| Exit::Machine,
+    NoAccelerators => |_: &NoAccelerators| Exit::Machine,
     NodeError => |_: &NodeError| Exit::Machine,
     BringUpError => |_: &BringUpError| Exit::Machine,
     SubmitError => |error: &SubmitError| match error {

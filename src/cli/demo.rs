@@ -51,7 +51,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             format!("grade it with `crashcart grade {0}`, or end it with `crashcart stop {0}`", row.id),
         ));
     }
-    let start = super::start::Args { lab: LAB.into(), seed: Some(SEED), variant: None, shell: false };
+    let start = super::start::Args { seed: Some(SEED), ..super::start::Args::of(LAB) };
     let begun = super::start::begin(app, &mut store, &start)?;
     // One JSON document for a run: the grading at its end.
     if !app.output.json {

@@ -117,7 +117,7 @@ fn mend(app: &mut App, store: &mut Store, leftover: &Leftover, yes: bool) -> Res
         && app.catalog().is_ok_and(|catalog| known(&catalog))
         && ask(&format!("the start of {lab} was interrupted. Finish it?"))?
     {
-        let args = super::start::Args { lab, seed: None, variant: None, shell: false };
+        let args = super::start::Args::of(&lab);
         super::start::begin(app, store, &args)?.show(app);
         return Ok(());
     }

@@ -4,7 +4,7 @@ use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::attempt::stop;
-use crate::store::{AttemptRow, Purpose, Stage, Store};
+use crate::store::{AttemptRow, Purpose, RecordKind, Stage, Store};
 
 /// Begin the lab anew: a new attempt with the same fault, unless another is asked for
 #[derive(Debug, clap::Args)]
@@ -42,10 +42,15 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             app.block_on(stop(&site, &mut store, &row.id, "reset"))?;
         }
     }
+    let started = store.glance(&row.id, RecordKind::Started)?;
+    let accelerators = started
+        .and_then(|mut record| serde_json::from_value(record["accelerators"].take()).ok())
+        .unwrap_or_default();
     let start = super::start::Args {
         lab: row.lab.clone(),
         seed: (!args.new_seed).then_some(row.seed),
         variant: (!args.new_seed).then_some(row.variant),
+        accelerators,
         shell: false,
     };
     super::start::begin(app, &mut store, &start)?.show(app);

@@ -4,12 +4,13 @@ use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::advice::nearest;
-use crate::attempt::{Leftover, LeftoverKind, Plan, remove_leftover, start};
-use crate::lab::Draw;
+use crate::attempt::{Accelerators, Leftover, LeftoverKind, Plan, Site, remove_leftover, start};
+use crate::lab::{Catalog, Draw, Lab, LabName, Variant};
+use crate::machine::accelerators::{self, NoAccelerators};
 use crate::store::{AttemptId, Purpose, Stage, Store};
 
 /// Start a lab: its nodes come up, broken
-#[derive(Debug, clap::Args)]
+#[derive(Debug, PartialEq, clap::Args)]
 pub struct Args {
     /// The lab's name, as `crashcart list` shows it
     pub lab: String,
@@ -19,9 +20,25 @@ pub struct Args {
     /// Break it in this way instead of the one that the seed draws
     #[arg(long)]
     pub variant: Option<String>,
+    /// Whose GPUs its nodes get: simulated ones, or this machine's own, for labs that declare it safe
+    #[arg(long, value_enum, value_name = "WHOSE", default_value_t)]
+    pub accelerators: Accelerators,
     /// Open a shell in the first node at once
     #[arg(long)]
     pub shell: bool,
+}
+
+impl Args {
+    /// As if nothing but the lab's name were given.
+    pub fn of(lab: &str) -> Self {
+        Self {
+            lab: lab.into(),
+            seed: None,
+            variant: None,
+            accelerators: Accelerators::Simulated,
+            shell: false,
+        }
+    }
 }
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
@@ -84,10 +101,21 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
         })?),
     };
     let site = app.site(store)?;
+    if args.accelerators == Accelerators::Real {
+        may_have_real(app, &site, &catalog, &lab, variant)?;
+    }
     app.recover(&site, store)?;
 
     let mut again = None;
-    let mut draw = Draw::new(&lab, args.seed.unwrap_or_else(rand::random), variant);
+    let seed = args.seed.unwrap_or_else(rand::random);
+    let mut draw = match args.accelerators {
+        Accelerators::Simulated => Draw::new(&lab, seed, variant),
+        Accelerators::Real => {
+            let possible: Vec<&Variant> = lab.variants_for_real().collect();
+            let drawn = possible[(seed % possible.len() as u64) as usize];
+            Draw::new(&lab, seed, variant.or(Some(drawn)))
+        }
+    };
     for row in
         store.attempts()?.into_iter().filter(|row| row.lab == args.lab && row.purpose == Purpose::Learn)
     {
@@ -106,7 +134,7 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
             // Interrupted: unless something else is asked for, the same attempt is finished. If it is,
             // nothing of a learner's is in it, and it goes.
             Stage::Starting => match lab.variant(&row.variant) {
-                Some(variant) if args.seed.is_none() && args.variant.is_none() => {
+                Some(variant) if *args == (Args { shell: args.shell, ..Args::of(&args.lab) }) => {
                     draw = Draw::new(&lab, row.seed, Some(variant));
                     app.output.talk(format!("finishing attempt {}, whose start was interrupted", row.id));
                     again = Some(row.id);
@@ -133,6 +161,7 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
         purpose: Purpose::Learn,
         images: &images,
         agent_volume: &volume,
+        accelerators: args.accelerators,
         again,
     };
     app.output.talk(format!("starting {} …", lab.name));
@@ -148,4 +177,44 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
         brief: super::brief::render(&lab, &plan.draw)?,
         minutes: lab.minutes,
     })
+}
+
+/// Refuses real accelerators where a lab must not have them, or where there are none.
+fn may_have_real(
+    app: &mut App,
+    site: &Site,
+    catalog: &Catalog,
+    lab: &Lab,
+    variant: Option<&Variant>,
+) -> Result<(), Failure> {
+    let safe = |lab: &Lab| lab.nodes.iter().any(|node| node.real_accelerators);
+    if !safe(lab) {
+        let names = catalog.names()?;
+        let may = |name: &&LabName| catalog.lab(name.as_str()).is_ok_and(|lab| safe(&lab));
+        let others: Vec<&str> = names.iter().filter(may).map(|name| name.as_str()).collect();
+        let next = match others.is_empty() {
+            true => "start it with simulated ones; no lab here declares real ones safe".to_owned(),
+            false => format!("start it with simulated ones; these may have real ones: {}", others.join(", ")),
+        };
+        let error = format!("lab `{}` does not declare real accelerators safe", lab.name);
+        return Err(Failure::plain(Exit::Usage, error, next));
+    }
+    if let Some(variant) = variant.filter(|variant| !variant.hardware.is_empty()) {
+        let names: Vec<&str> = lab.variants_for_real().map(|variant| variant.name.as_str()).collect();
+        return Err(Failure::plain(
+            Exit::Usage,
+            format!(
+                "variant `{}` breaks the accelerators themselves, which nobody does to real ones",
+                variant.name
+            ),
+            format!("with real ones there are {}", names.join(", ")),
+        ));
+    }
+    let endpoint = app.block_on(site.engine.about())?.endpoint;
+    let (names, driver) = match endpoint.starts_with("tcp:") || endpoint.starts_with("http") {
+        true => Err(NoAccelerators::ElsewhereEngine),
+        false => accelerators::present(),
+    }?;
+    app.output.talk(format!("real accelerators: {} (driver {driver})", names.join(", ")));
+    Ok(())
 }

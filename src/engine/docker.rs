@@ -17,8 +17,8 @@ use bollard::container::LogOutput;
 use bollard::errors::Error as ApiError;
 use bollard::exec::{ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{
-    ContainerCreateBody, ContainerSummaryStateEnum, EndpointIpamConfig, EndpointSettings, ExecConfig,
-    HostConfig, HostConfigLogConfig, Ipam, IpamConfig, Mount, MountType, MountVolumeOptions,
+    ContainerCreateBody, ContainerSummaryStateEnum, DeviceRequest, EndpointIpamConfig, EndpointSettings,
+    ExecConfig, HostConfig, HostConfigLogConfig, Ipam, IpamConfig, Mount, MountType, MountVolumeOptions,
     NetworkCreateRequest, NetworkingConfig, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
     SystemInfo, SystemInfoCgroupVersionEnum, VolumeCreateRequest,
 };
@@ -913,6 +913,14 @@ fn container_body(spec: &ContainerSpec, quota: bool, open_files: Option<i64>) ->
                 ])),
             }),
             init: Some(false),
+            // What `docker run --gpus all` asks for.
+            device_requests: spec.gpus.then(|| {
+                vec![DeviceRequest {
+                    count: Some(-1),
+                    capabilities: Some(vec![vec!["gpu".into()]]),
+                    ..DeviceRequest::default()
+                }]
+            }),
             ..HostConfig::default()
         }),
         networking_config: Some(NetworkingConfig {

@@ -29,6 +29,8 @@ pub const LABEL_KIND: &str = "crashcart.kind";
 pub const LABEL_ATTEMPT: &str = "crashcart.attempt";
 /// Label that names the node inside its attempt.
 pub const LABEL_NODE: &str = "crashcart.node";
+/// Label of a node whose accelerators are the machine's own: `real`.
+pub const LABEL_ACCELERATORS: &str = "crashcart.accelerators";
 /// Label that tells one crashcart state directory from another on the same engine.
 pub const LABEL_HOME: &str = "crashcart.home";
 
@@ -242,6 +244,8 @@ pub struct ContainerSpec {
     pub limits: Limits,
     /// Without the `CAP_` prefix.
     pub capabilities: Vec<String>,
+    /// Whether it gets all GPUs of the engine's machine, by way of the engine's own helper for them.
+    pub gpus: bool,
 }
 
 /// What a container may take.
@@ -439,6 +443,11 @@ impl NextStep for EngineError {
                 "put `ca.pem`, `cert.pem` and `key.pem` where `DOCKER_CERT_PATH` points, or unset `DOCKER_TLS_VERIFY`".into()
             }
             Self::BadContext { .. } => "choose another with `docker context use default`, or unset `DOCKER_CONTEXT`".into(),
+            Self::Refused { source, .. } if format!("{source}").contains("select device driver") => {
+                "give the engine NVIDIA's helper (package `nvidia-container-toolkit`, then `nvidia-ctk runtime configure` \
+                 and a restart of the engine), or start the lab without `--accelerators real`"
+                    .into()
+            }
             Self::Refused { .. } => "read the cause; `crashcart doctor` looks over the engine and what we left in it".into(),
             Self::Lost { .. } => "see whether the engine still runs with `crashcart doctor`, then try again".into(),
             Self::NoRange { .. } => "remove networks that nobody uses with `docker network prune`".into(),

@@ -968,6 +968,7 @@ mod tests {
             shm_bytes: 0,
             limits: Limits { memory_bytes: 0, cpu_milli: 0, pids: 0, disk_bytes: 0 },
             capabilities: vec![],
+            gpus: false,
         };
         let id = engine.create(&spec).await?;
         engine.start(&id).await?;

@@ -655,6 +655,7 @@ mod tests {
                     shm_bytes: 0,
                     limits: crate::engine::Limits { memory_bytes: 0, cpu_milli: 0, pids: 0, disk_bytes: 0 },
                     capabilities: vec![],
+                    gpus: false,
                 };
                 engine.create(&spec).await.expect("a container");
             }

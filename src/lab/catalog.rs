@@ -104,6 +104,9 @@ impl Catalog {
             return Err(CatalogError::OtherLab { path, named: rubric.lab, wanted: lab.name.clone() });
         }
         rubric.fits(&variants, &nodes, &parameters)?;
+        if lab.nodes.iter().any(|node| node.real_accelerators) {
+            rubric.fits_real_accelerators()?;
+        }
         let checks: Vec<&str> = rubric.checks.iter().map(|check| check.id.as_str()).collect();
         for wrong in &lab.wrongs {
             if let Some(check) = wrong.refused_by.iter().find(|name| !checks.contains(&name.as_str())) {

@@ -99,6 +99,8 @@ struct FileNode {
     #[serde(default)]
     tmpfs: BTreeMap<String, Bytes>,
     hardware: Option<HardwareSpec>,
+    #[serde(default)]
+    real_accelerators: bool,
 }
 
 /// What container engines give when nothing is said.
@@ -202,6 +204,7 @@ impl File {
             shm: from.shm,
             tmpfs: from.tmpfs,
             hardware: from.hardware,
+            real_accelerators: from.real_accelerators,
         };
         let fault = |FileFault { node, gpu, fault }| HardwareFault { node, fault: GpuFault { gpu, fault } };
         Lab {
@@ -467,6 +470,23 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
 
 /// Accelerators must exist, and break in ways that they can.
 fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
+    for (i, node) in lab.nodes.iter().enumerate().filter(|(_, node)| node.real_accelerators) {
+        let place = Place::root().then("node").then(i).then("real-accelerators");
+        if node.hardware.is_none() {
+            let what = format!("node `{}` has no accelerators", node.name);
+            mistakes
+                .push(document.mistake(&place, what).hint("add `hardware`, for machines without real ones"));
+        }
+        if lab.nodes.iter().filter(|node| node.hardware.is_some()).count() > 1 {
+            let what = "real accelerators cannot be in several nodes at once";
+            mistakes.push(document.mistake(&place, what).hint("only where one node has `hardware`"));
+        }
+        if lab.variants_for_real().next().is_none() {
+            let what = "every variant breaks the hardware itself";
+            mistakes
+                .push(document.mistake(&place, what).hint("nobody breaks real accelerators; drop this key"));
+        }
+    }
     let mut machines = BTreeMap::new();
     for (i, node) in lab.nodes.iter().enumerate() {
         let Some(spec) = &node.hardware else { continue };

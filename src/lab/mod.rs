@@ -60,6 +60,11 @@ impl Lab {
         self.variants.iter().find(|variant| variant.name.as_str() == name)
     }
 
+    /// Variants that real accelerators can have: nothing of the hardware itself is broken.
+    pub fn variants_for_real(&self) -> impl Iterator<Item = &Variant> {
+        self.variants.iter().filter(|variant| variant.hardware.is_empty())
+    }
+
     /// Reads a text of the lab's folder: `brief.md`, `hints.md`, a script.
     pub fn read(&self, file: &str) -> std::io::Result<String> {
         std::fs::read_to_string(self.folder.join(file))
@@ -83,6 +88,8 @@ pub struct NodePlan {
     pub tmpfs: BTreeMap<String, Bytes>,
     /// Its accelerators. Who they are (`identity`) is left to the attempt.
     pub hardware: Option<HardwareSpec>,
+    /// Whether it may have this machine's real GPUs in their place.
+    pub real_accelerators: bool,
 }
 
 /// Where a lab belongs.

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use accelerators::NoAccelerators;
+
 use crate::advice::NextStep;
 use crate::engine::{About, Engine, EngineError};
 use crate::image::{Mirror, base};
 
+pub mod accelerators;
 pub mod fix;
 
 const GIB: u64 = 1 << 30;
@@ -281,23 +284,16 @@ fn kvm_item(device: &Path) -> Item {
     }
 }
 
-/// Real GPUs, through NVIDIA's library. Labs simulate theirs, so none is needed.
+/// Real GPUs. Labs simulate theirs, so none is needed.
 fn gpu_item() -> Item {
-    let title = "Real GPUs";
-    let none = "none; labs bring simulated ones";
-    let Ok(nvml) = nvml_wrapper::Nvml::init() else { return Item::ok("gpus", title, none) };
-    let names: Vec<String> = (0..nvml.device_count().unwrap_or(0))
-        .map(|n| {
-            nvml.device_by_index(n).and_then(|device| device.name()).unwrap_or_else(|error| error.to_string())
-        })
-        .collect();
-    if names.is_empty() {
-        return Item::ok("gpus", title, none);
-    }
-    let driver = nvml
-        .sys_driver_version()
-        .map_or_else(|error| error.to_string(), |version| format!("driver {version}"));
-    Item::ok("gpus", title, format!("{} ({driver})", names.join(", ")))
+    let said = match accelerators::present() {
+        Ok((names, driver)) => format!("{} (driver {driver})", names.join(", ")),
+        Err(NoAccelerators::NoAnswer { source }) => {
+            format!("their driver does not answer: {source}; labs bring simulated ones")
+        }
+        Err(_) => "none; labs bring simulated ones".into(),
+    };
+    Item::ok("gpus", "Real GPUs", said)
 }
 
 /// Bytes in words.

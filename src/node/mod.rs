@@ -27,11 +27,18 @@ pub struct NodeLink {
     engine: Arc<dyn Engine>,
     pub name: String,
     pub container: ContainerId,
+    /// Whether it has this machine's own accelerators: what is asked about them is answered outside of it.
+    pub real_accelerators: bool,
 }
 
 impl NodeLink {
     pub fn new(engine: Arc<dyn Engine>, name: impl Into<String>, container: ContainerId) -> Self {
-        Self { engine, name: name.into(), container }
+        Self { engine, name: name.into(), container, real_accelerators: false }
+    }
+
+    /// The same link to a node that has this machine's own accelerators, or has not.
+    pub fn with_real_accelerators(self, real: bool) -> Self {
+        Self { real_accelerators: real, ..self }
     }
 
     /// Waits until the node's services have been started, at most `wait_ms`.

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use report::{junit, summary_rows};
 
-use crate::attempt::{self, Graded, Nodes, Plan, Site, StartError, SubmitError, run_steps};
+use crate::attempt::{self, Accelerators, Graded, Nodes, Plan, Site, StartError, SubmitError, run_steps};
 use crate::grade::{CheckVerdict, GuardState, Report, Verdict, short};
 use crate::image::Image;
 use crate::lab::{Draw, Lab, SolutionKind, Step, VariantName, Wrong, WrongKind, applies};
@@ -183,6 +183,7 @@ async fn play(
     let mut store = Store::open(prover.state)?;
     let variant = lab.variant(trial.variant.as_str()).expect("trials are of the lab's variants");
     let plan = Plan {
+        accelerators: Accelerators::Simulated,
         lab,
         rubric,
         draw: Draw::new(lab, trial.seed, Some(variant)),

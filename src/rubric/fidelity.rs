@@ -82,6 +82,22 @@ pub(super) fn refuses_text<'t>(question: &Question, text: &'t str) -> Option<(&'
     })
 }
 
+/// What NVIDIA's library, asked through a wrapper from outside of a node, does not tell of real GPUs.
+pub(super) const UNTOLD_OF_REAL: &[&str] = &[
+    "accounting",
+    "fabric",
+    "fabrics",
+    "locked-clock-max-mhz",
+    "locked-clock-min-mhz",
+    "mig-devices",
+    "mig-layout",
+    "recoveries",
+    "recovery",
+    "remap-failed",
+    "remap-pending",
+    "remapped-rows",
+];
+
 /// Words of the shell that a program's name may follow.
 const BEFORE_PROGRAMS: &[&str] =
     &["!", "command", "do", "elif", "else", "env", "exec", "if", "then", "time", "until", "while"];

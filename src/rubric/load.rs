@@ -213,6 +213,23 @@ impl Rubric {
         mistakes.or(())
     }
 
+    /// Refuses what could not be graded on real accelerators, for labs whose nodes may have them.
+    pub fn fits_real_accelerators(&self) -> Result<(), DocumentError> {
+        let mut mistakes = Mistakes::default();
+        for (i, check) in self.checks.iter().enumerate() {
+            let of_gpus = matches!(check.ask.template(), Question::Gpu { .. } | Question::Gpus {});
+            let untold =
+                |(property, _): &&(Property, Matcher)| fidelity::UNTOLD_OF_REAL.contains(&property.as_str());
+            for (property, _) in check.expect.iter().filter(untold).take_while(|_| of_gpus) {
+                let place = Place::root().then("check").then(i).then("expect").then(property.as_str());
+                let what = format!("`{}` cannot be told of real accelerators", property.as_str());
+                let hint = "the lab declares `real-accelerators`; expect something else, or drop that";
+                mistakes.push(self.source.mistake_in_key(&place, what).hint(hint));
+            }
+        }
+        mistakes.or(())
+    }
+
     fn nodes_exist(&self, nodes: &[NodeName], mistakes: &mut Mistakes) {
         let mut need = |place: Place, node: &NodeName| {
             if !nodes.contains(node) {

@@ -95,6 +95,7 @@ impl Bench {
             shm_bytes: 32 * MIB,
             limits: Limits { memory_bytes: 128 * MIB, cpu_milli: 500, pids: 64, disk_bytes: 64 * MIB },
             capabilities: vec!["CHOWN".into(), "SETUID".into(), "SETGID".into()],
+            gpus: false,
         }
     }
 
