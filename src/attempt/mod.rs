@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use collect::Collector;
-pub use nodes::{BringUp, BringUpError, Nodes, bring_up, find_nodes, pause, restart_all};
+pub use nodes::{BringUp, BringUpError, Nodes, bring_up, find_nodes, hands, pause, restart_all};
 pub use recover::{Leftover, LeftoverKind, leftovers, recover, remove_leftover};
 pub use start::{Plan, StartError, Started, run_steps, start};
 pub use stop::{StopError, stop};
@@ -70,11 +70,6 @@ pub enum Accelerators {
     Simulated,
     /// All GPUs of the engine's machine
     Real,
-}
-
-impl Accelerators {
-    /// Value of [`crate::engine::LABEL_ACCELERATORS`].
-    const REAL: &str = "real";
 }
 
 /// Tells the time, in milliseconds since the epoch.

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use crashcart_hardware::fault::Deed;
 use futures_util::future::join_all;
 
-use super::{Accelerators, Site};
+use super::Site;
 use crate::advice::NextStep;
-use crate::engine::{Condition, ContainerId, EngineError, FoundKind, LABEL_ACCELERATORS, LABEL_NODE};
+use crate::engine::{Condition, ContainerId, EngineError, FoundKind, LABEL_NODE};
 use crate::lab::{Lab, NodeName};
 use crate::node::{NodeError, NodeLink};
 use crate::store::AttemptId;
@@ -64,9 +65,8 @@ pub async fn find_nodes(
         let Some(name) = thing.labels.get(LABEL_NODE).and_then(|name| name.parse::<NodeName>().ok()) else {
             continue;
         };
-        let real = thing.labels.get(LABEL_ACCELERATORS).is_some_and(|whose| whose == Accelerators::REAL);
-        let link = NodeLink::new(site.engine.clone(), name.as_str(), ContainerId(thing.id))
-            .with_real_accelerators(real);
+        let link =
+            NodeLink::new(site.engine.clone(), name.as_str(), ContainerId(thing.id)).labelled(&thing.labels);
         nodes.insert(name, (link, condition));
     }
     for plan in &lab.nodes {
@@ -106,6 +106,18 @@ async fn settle(nodes: &Nodes) -> Result<(), NodeError> {
     for hello in join_all(nodes.values().map(|link| link.hello(SETTLE_MS))).await {
         hello?;
     }
+    Ok(())
+}
+
+/// Sends a technician to a node: it is switched off, and on again when the deed is done. Waits until its
+/// services have been started.
+pub async fn hands(site: &Site, link: &NodeLink, deed: Deed) -> Result<(), BringUpError> {
+    if deed != Deed::PowerCycle {
+        // What a killed crashcart leaves here is a deed that can be done again.
+        link.serve(deed).await?;
+    }
+    site.engine.restart(&link.container, GRACE_S).await?;
+    link.hello(SETTLE_MS).await?;
     Ok(())
 }
 

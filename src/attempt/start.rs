@@ -5,24 +5,27 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream::FuturesUnordered;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
-use super::nodes::{Nodes, SETTLE_MS};
+use super::nodes::{BringUpError, Nodes, SETTLE_MS, hands};
 use super::stop::remove_all;
 use super::{Accelerators, Collector, Secret, Site, StopError, script_environment};
 use crate::advice::NextStep;
 use crate::engine::{
-    ContainerSpec, EngineError, LABEL_ACCELERATORS, LABEL_KIND, LABEL_NODE, Limits, Network, NetworkSpec,
+    ContainerSpec, EngineError, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN, LABEL_KIND, LABEL_NODE, Limits,
+    Network, NetworkSpec, REAL_ACCELERATORS,
 };
 use crate::evidence::Taken;
 use crate::image::Image;
-use crate::lab::{Draw, Lab, NodeName, NodePlan, Step};
+use crate::lab::{Act, Draw, Lab, NodeName, NodePlan, Step};
 use crate::node::{NodeError, NodeLink, describe_end};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stage, Store, StoreError};
 use crate::units::hex;
 use crashcart_facts::{
-    AGENT_DIR, AGENT_PATH, End, HARDWARE_KEY_VARIABLE, HARDWARE_VARIABLE, HardwareAct, NodeHardware, Ran,
-    Reply, Request, Script,
+    AGENT_DIR, AGENT_PATH, End, HARDWARE_KEY_VARIABLE, HARDWARE_VARIABLE, HOST_WORD, HardwareAct,
+    NodeHardware, Ran, Reply, Request, Script,
 };
 
 /// Time that one script of a lab may take, in milliseconds.
@@ -70,6 +73,8 @@ pub enum StartError {
     #[error(transparent)]
     Node(#[from] NodeError),
     #[error(transparent)]
+    BringUp(#[from] BringUpError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Stop(#[from] StopError),
@@ -84,6 +89,7 @@ impl NextStep for StartError {
             }
             Self::Engine(error) => error.next_step(),
             Self::Node(error) => error.next_step(),
+            Self::BringUp(error) => error.next_step(),
             Self::Store(error) => error.next_step(),
             Self::Stop(error) => error.next_step(),
         }
@@ -186,8 +192,7 @@ async fn raise(
         async move {
             let id = site.engine.create(&spec).await?;
             site.engine.start(&id).await?;
-            let link = NodeLink::new(site.engine.clone(), node.name.as_str(), id)
-                .with_real_accelerators(has_real(plan, node));
+            let link = NodeLink::new(site.engine.clone(), node.name.as_str(), id).labelled(&spec.labels);
             if let Some(scripts) = prepare {
                 run_scripts(&link, &scripts, from_the_start(&scripts)).await?;
             }
@@ -255,18 +260,20 @@ fn container(
         (LABEL_NODE.to_owned(), node.name.to_string()),
     ]);
     if has_real(plan, node) {
-        labels.insert(LABEL_ACCELERATORS.to_owned(), Accelerators::REAL.to_owned());
+        labels.insert(LABEL_ACCELERATORS.to_owned(), REAL_ACCELERATORS.to_owned());
     } else if node.hardware.is_some() {
         // The machine's own devices are not the node's; PID 1 puts the node's there.
         tmpfs.insert("/sys/bus/pci/devices".to_owned(), PCI_BYTES);
     }
+    let (env, token) = hardware(plan, node);
+    labels.extend(token.map(|token| (LABEL_HARDWARE_TOKEN.to_owned(), token)));
     ContainerSpec {
         name: format!("crashcart-{attempt}-{}", node.name),
         hostname: node.name.to_string(),
         image: image.tag(),
         labels,
         argv: vec![AGENT_PATH.into(), "init".into()],
-        env: hardware(plan, node),
+        env,
         network: network.name.clone(),
         address: network.address(n),
         hosts: BTreeMap::new(),
@@ -290,12 +297,14 @@ fn has_real(plan: &Plan<'_>, node: &NodePlan) -> bool {
     plan.accelerators == Accelerators::Real && node.real_accelerators
 }
 
-/// What PID 1 of a node with accelerators is told in its environment; engines keep it from all others.
-fn hardware(plan: &Plan<'_>, node: &NodePlan) -> BTreeMap<String, String> {
-    let Some(spec) = &node.hardware else { return BTreeMap::new() };
+/// What PID 1 of a node with accelerators is told in its environment, which engines keep from all others, and
+/// the token by which it knows the host.
+fn hardware(plan: &Plan<'_>, node: &NodePlan) -> (BTreeMap<String, String>, Option<String>) {
+    let Some(spec) = &node.hardware else { return Default::default() };
     if has_real(plan, node) {
         // What the engine's helper brings into the node beside the devices: NVML, nvidia-smi and CUDA.
-        return BTreeMap::from([("NVIDIA_DRIVER_CAPABILITIES".to_owned(), "compute,utility".to_owned())]);
+        let brought = ("NVIDIA_DRIVER_CAPABILITIES".to_owned(), "compute,utility".to_owned());
+        return (BTreeMap::from([brought]), None);
     }
     let mut spec = spec.clone();
     if spec.identity.is_empty() {
@@ -304,16 +313,20 @@ fn hardware(plan: &Plan<'_>, node: &NodePlan) -> BTreeMap<String, String> {
     }
     let faults = plan.draw.variant.hardware.iter().filter(|fault| fault.node == node.name);
     let hardware = NodeHardware { spec, faults: faults.map(|fault| fault.fault.clone()).collect() };
-    BTreeMap::from([
-        (HARDWARE_VARIABLE.to_owned(), serde_json::to_string(&hardware).expect("specifications serialise")),
-        // Nobody needs it again but this container.
-        (HARDWARE_KEY_VARIABLE.to_owned(), hex(&rand::random::<[u8; 32]>())),
-    ])
+    let key = rand::random::<[u8; 32]>();
+    let mut token = Hmac::<Sha256>::new_from_slice(&key).expect("a key of any length will do");
+    token.update(HOST_WORD.as_bytes());
+    let hardware = serde_json::to_string(&hardware).expect("specifications serialise");
+    let env = [(HARDWARE_VARIABLE, hardware), (HARDWARE_KEY_VARIABLE, hex(&key))];
+    let token = hex(&token.finalize().into_bytes());
+    (env.map(|(name, value)| (name.to_owned(), value)).into(), Some(token))
 }
 
 /// A script of the lab, ready to be sent.
 struct Ready {
-    step: Step,
+    node: NodeName,
+    /// Its path below the lab's folder.
+    path: String,
     script: Script,
     /// The faults of the node's accelerators come true before it.
     after_faults: bool,
@@ -330,7 +343,13 @@ impl Scripts {
         let by_node = |steps: &[Step], secret| {
             let of = |node: &NodePlan| {
                 let steps = steps.iter().filter(|step| step.node == node.name);
-                let scripts = steps.map(|step| ready(plan.lab, &plan.draw, step, secret, |text| text));
+                // Technicians are sent by solutions alone: `lab::load` sees to it.
+                let paths = steps.filter_map(|step| match &step.act {
+                    Act::Run(path) => Some(path),
+                    Act::Hands(_) => None,
+                });
+                let scripts =
+                    paths.map(|path| ready(plan.lab, &plan.draw, &node.name, path, secret, |text| text));
                 Ok((node.name.clone(), scripts.collect::<Result<_, StartError>>()?))
             };
             plan.lab.nodes.iter().map(of).collect::<Result<_, StartError>>()
@@ -358,15 +377,16 @@ impl Scripts {
 fn ready(
     lab: &Lab,
     draw: &Draw<'_>,
-    step: &Step,
+    node: &NodeName,
+    path: &str,
     secret: Secret,
     edit: impl Fn(String) -> String,
 ) -> Result<Ready, StartError> {
-    let unreadable = |source| StartError::Unreadable { script: step.run.clone(), source };
-    let text = edit(lab.read(&step.run).map_err(unreadable)?);
-    let env = script_environment(draw, step.node.as_str(), secret);
+    let unreadable = |source| StartError::Unreadable { script: path.to_owned(), source };
+    let text = edit(lab.read(path).map_err(unreadable)?);
+    let env = script_environment(draw, node.as_str(), secret);
     let script = Script { text, env, timeout_ms: SCRIPT_MS };
-    Ok(Ready { step: step.clone(), script, after_faults: false })
+    Ok(Ready { node: node.clone(), path: path.to_owned(), script, after_faults: false })
 }
 
 /// What a node that has just been started is asked first: to say when its services are up, then to run
@@ -398,7 +418,7 @@ fn judge(link: &NodeLink, scripts: &[Ready], replies: Vec<Reply>) -> Result<(), 
         }
         let ran = link.ran(reply)?;
         if let Some(ready) = scripts.next() {
-            demand(&ready.step, ran)?;
+            demand(&ready.node, &ready.path, ran)?;
         }
     }
     Ok(())
@@ -406,36 +426,33 @@ fn judge(link: &NodeLink, scripts: &[Ready], replies: Vec<Reply>) -> Result<(), 
 
 /// Runs steps in order; each must succeed. `edit` may change a script's text before it runs.
 pub async fn run_steps(
+    site: &Site,
     lab: &Lab,
     draw: &Draw<'_>,
     nodes: &Nodes,
     steps: &[Step],
     edit: impl Fn(String) -> String,
 ) -> Result<(), StartError> {
-    for step in steps {
-        run_step(lab, draw, nodes, step, &edit).await?;
+    for Step { node, act } in steps {
+        match act {
+            Act::Run(path) => {
+                let Ready { script, .. } = ready(lab, draw, node, path, Secret::Withheld, &edit)?;
+                let ran = nodes[node].run(script.text, script.env, script.timeout_ms).await?;
+                demand(node, path, ran)?;
+            }
+            Act::Hands(deed) => hands(site, &nodes[node], *deed).await?,
+        }
     }
     Ok(())
 }
 
-async fn run_step(
-    lab: &Lab,
-    draw: &Draw<'_>,
-    nodes: &Nodes,
-    step: &Step,
-    edit: impl Fn(String) -> String,
-) -> Result<(), StartError> {
-    let Ready { script, .. } = ready(lab, draw, step, Secret::Withheld, edit)?;
-    demand(step, nodes[&step.node].run(script.text, script.env, script.timeout_ms).await?)
-}
-
 /// A script of a lab must succeed.
-fn demand(step: &Step, ran: Ran) -> Result<(), StartError> {
+fn demand(node: &NodeName, script: &str, ran: Ran) -> Result<(), StartError> {
     match ran.end {
         End::Exit(0) => Ok(()),
         end => Err(StartError::Script {
-            script: step.run.clone(),
-            node: step.node.clone(),
+            script: script.to_owned(),
+            node: node.clone(),
             end: describe_end(end),
             said: last_lines(ran.stdout.lines().chain(ran.stderr.lines()), 12),
         }),

@@ -16,7 +16,7 @@ use crate::engine::{Engine, EngineError, Progress, Silent};
 use crate::image::{Image, ImageCatalog, ImageError};
 use crate::lab::{Catalog, CatalogError, Draw, Lab, LabError};
 use crate::machine::accelerators::NoAccelerators;
-use crate::node::NodeError;
+use crate::node::{NodeError, NodeLink};
 use crate::rubric::Rubric;
 use crate::store::{AttemptLock, AttemptRow, Purpose, Stage, Store, StoreError};
 
@@ -51,6 +51,19 @@ impl Open {
             )
         })?;
         Ok(Draw::new(&self.lab, self.row.seed, Some(variant)))
+    }
+
+    /// The node of this name, or the lab's first one.
+    pub fn node<'n>(&self, nodes: &'n Nodes, name: Option<&str>) -> Result<&'n NodeLink, Failure> {
+        let name = name.unwrap_or(self.lab.nodes[0].name.as_str());
+        nodes.iter().find(|(known, _)| known.as_str() == name).map(|(_, link)| link).ok_or_else(|| {
+            let names: Vec<&str> = nodes.keys().map(|name| name.as_str()).collect();
+            let next = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has {}", names.join(", ")),
+            };
+            Failure::plain(Exit::Usage, format!("lab `{}` has no node `{name}`", self.lab.name), next)
+        })
     }
 }
 

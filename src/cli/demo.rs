@@ -79,7 +79,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         })
         .expect("every variant has a reference solution: the lab was refused otherwise");
     app.output.talk(format!("\nno terminal here: playing the lab's own solution ({})", reference.name));
-    app.block_on(run_steps(&open.lab, &draw, &nodes, &reference.steps, |text| text))?;
+    app.block_on(run_steps(&site, &open.lab, &draw, &nodes, &reference.steps, |text| text))?;
     let output = app.output;
     let told = move |line: &str| output.talk(line);
     let graded = app.block_on(grade(&site, &mut store, &attempt, &nodes, &open.rubric, &draw, &told))?;

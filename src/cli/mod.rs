@@ -14,6 +14,7 @@ mod completions;
 mod demo;
 mod doctor;
 mod grade;
+mod hands;
 mod hint;
 mod history;
 mod image;
@@ -74,6 +75,7 @@ enum Command {
     Watch(watch::Args),
     Hint(hint::Args),
     Grade(grade::Args),
+    Hands(hands::Args),
     Reset(reset::Args),
     Pause(pause::Args),
     Resume(resume::Args),
@@ -119,6 +121,7 @@ pub fn run() -> Exit {
         Some(Command::Watch(args)) => watch::run(&mut app, &args),
         Some(Command::Hint(args)) => hint::run(&mut app, &args),
         Some(Command::Grade(args)) => grade::run(&mut app, &args),
+        Some(Command::Hands(args)) => hands::run(&mut app, &args),
         Some(Command::Reset(args)) => reset::run(&mut app, &args),
         Some(Command::Pause(args)) => pause::run(&mut app, &args),
         Some(Command::Resume(args)) => resume::run(&mut app, &args),

@@ -7,7 +7,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
-use crate::advice::nearest;
 use crate::engine::{Engine, Exec, Terminal, WindowSize};
 use crate::store::Store;
 use crashcart_facts::AGENT_PATH;
@@ -40,16 +39,7 @@ pub fn enter(
     let open = app.open(store, attempt)?;
     let site = app.site(store)?;
     let nodes = app.open_nodes(&site, &open)?;
-    let name = node.unwrap_or(open.lab.nodes[0].name.as_str());
-    let link =
-        nodes.iter().find(|(known, _)| known.as_str() == name).map(|(_, link)| link).ok_or_else(|| {
-            let names: Vec<&str> = nodes.keys().map(|name| name.as_str()).collect();
-            let next = match nearest(name, names.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("it has {}", names.join(", ")),
-            };
-            Failure::plain(Exit::Usage, format!("lab `{}` has no node `{name}`", open.lab.name), next)
-        })?;
+    let link = open.node(&nodes, node)?;
     let terminal = std::env::var("TERM").unwrap_or_else(|_| "xterm".into());
     let exec = Exec {
         argv: vec![AGENT_PATH.into(), "shell".into()],
@@ -59,7 +49,7 @@ pub fn enter(
         output_limit: usize::MAX,
         timeout_ms: u32::MAX,
     };
-    app.output.talk(format!("root on {name}; `exit` or ctrl-D brings you back"));
+    app.output.talk(format!("root on {}; `exit` or ctrl-D brings you back", link.name));
     let container = link.container.clone();
     // The shell's own exit status is that of the learner's last command: no verdict of ours.
     app.block_on(attach(&*site.engine, &container, exec))?;

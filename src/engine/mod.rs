@@ -31,6 +31,9 @@ pub const LABEL_ATTEMPT: &str = "crashcart.attempt";
 pub const LABEL_NODE: &str = "crashcart.node";
 /// Label of a node whose accelerators are the machine's own: `real`.
 pub const LABEL_ACCELERATORS: &str = "crashcart.accelerators";
+pub const REAL_ACCELERATORS: &str = "real";
+/// Label of a node with simulated accelerators: what a technician shows to be let in.
+pub const LABEL_HARDWARE_TOKEN: &str = "crashcart.hardware-token";
 /// Label that tells one crashcart state directory from another on the same engine.
 pub const LABEL_HOME: &str = "crashcart.home";
 

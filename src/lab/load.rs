@@ -8,15 +8,15 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Half, HardwareFault, Lab, LabName, NodeName, NodePlan, Parameter, Solution, SolutionKind, Step, Track,
-    Variant, VariantName, Wrong, WrongKind,
+    Act, Half, HardwareFault, Lab, LabName, NodeName, NodePlan, Parameter, Solution, SolutionKind, Step,
+    Track, Variant, VariantName, Wrong, WrongKind,
 };
 use crate::advice::NextStep;
 use crate::document::{Document, DocumentError, Mistakes, Place};
 use crate::rubric::Skill;
 use crate::units::Bytes;
 use crate::units::hex;
-use crashcart_hardware::fault::{Fault, FaultError, GpuFault};
+use crashcart_hardware::fault::{Deed, Fault, FaultError, GpuFault};
 use crashcart_hardware::machine::Machine;
 use crashcart_hardware::profile::profiles;
 use crashcart_hardware::spec::{HardwareSpec, SpecError};
@@ -126,7 +126,9 @@ enum FileParameter {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct FileStep {
     node: NodeName,
+    #[serde(default)]
     run: String,
+    hands: Option<Deed>,
 }
 
 #[derive(Deserialize)]
@@ -180,7 +182,8 @@ struct FileWrong {
 }
 
 fn steps(from: Vec<FileStep>) -> Vec<Step> {
-    from.into_iter().map(|FileStep { node, run }| Step { node, run }).collect()
+    let act = |run, hands: Option<Deed>| hands.map_or(Act::Run(run), Act::Hands);
+    from.into_iter().map(|FileStep { node, run, hands }| Step { node, act: act(run, hands) }).collect()
 }
 
 impl File {
@@ -399,7 +402,9 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
     lists.extend(
         lab.wrongs.iter().enumerate().map(|(i, w)| (root.then("wrong").then(i).then("steps"), &w.steps[..])),
     );
-    for (place, steps) in &lists {
+    let breaking = 1 + lab.variants.len();
+    for (n, (place, steps)) in lists.iter().enumerate() {
+        let repairs = n >= breaking;
         for (i, step) in steps.iter().enumerate() {
             let place = place.then(i);
             if !nodes.contains(&step.node.as_str()) {
@@ -408,12 +413,37 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
                     document.mistake(&place.then("node"), what).allowing(step.node.as_str(), nodes.iter()),
                 );
             }
-            let inside = !step.run.starts_with('/')
-                && step.run.split('/').all(|part| !part.is_empty() && part != "..");
-            if !inside || !lab.folder.join(&step.run).is_file() {
-                let what = format!("there is no script `{}`", step.run);
-                mistakes
-                    .push(document.mistake(&place.then("run"), what).hint("a path below the lab's folder"));
+            match &step.act {
+                Act::Run(run) => {
+                    let inside =
+                        !run.starts_with('/') && run.split('/').all(|part| !part.is_empty() && part != "..");
+                    if !inside || !lab.folder.join(run).is_file() {
+                        let what = format!("there is no script `{run}`");
+                        let hint = "a path below the lab's folder";
+                        mistakes.push(document.mistake(&place.then("run"), what).hint(hint));
+                    }
+                }
+                Act::Hands(_) if document.has(&place.then("run")) => {
+                    let hint = "one of the two in a step";
+                    mistakes
+                        .push(document.mistake(&place.then("run"), "this step has `hands`, too").hint(hint));
+                }
+                Act::Hands(_) if !repairs => {
+                    let hint = "technicians repair; what is broken stands in `hardware`";
+                    mistakes.push(document.mistake(&place.then("hands"), "nobody is sent here").hint(hint));
+                }
+                Act::Hands(deed) => {
+                    let gpus = lab.nodes.iter().find(|node| node.name == step.node).and_then(NodePlan::gpus);
+                    let what = match (deed, gpus) {
+                        (Deed::PowerCycle, _) => continue,
+                        (Deed::Reseat(gpu) | Deed::Replace(gpu), Some(has)) if *gpu >= has => {
+                            format!("there is no GPU {gpu}; the node has {has}")
+                        }
+                        (_, Some(_)) => continue,
+                        (_, None) => format!("node `{}` has no accelerators", step.node),
+                    };
+                    mistakes.push(document.mistake(&place.then("hands"), what));
+                }
             }
         }
     }

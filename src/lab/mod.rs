@@ -23,7 +23,8 @@ pub use new::{NewLabError, new_lab};
 
 use crate::rubric::Skill;
 use crate::units::Bytes;
-use crashcart_hardware::fault::GpuFault;
+use crashcart_hardware::fault::{Deed, GpuFault};
+use crashcart_hardware::machine::Machine;
 use crashcart_hardware::spec::HardwareSpec;
 
 /// A broken machine and its story.
@@ -92,6 +93,13 @@ pub struct NodePlan {
     pub real_accelerators: bool,
 }
 
+impl NodePlan {
+    /// How many GPUs it has; none where there are none, or none such can be.
+    pub fn gpus(&self) -> Option<u32> {
+        Some(Machine::new(self.hardware.as_ref()?, None, 0).ok()?.gpus() as u32)
+    }
+}
+
 /// Where a lab belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -141,12 +149,20 @@ pub struct HardwareFault {
     pub fault: GpuFault,
 }
 
-/// A script run in a node.
+/// Something that is done in a node or at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub node: NodeName,
-    /// Path below the lab's folder.
-    pub run: String,
+    pub act: Act,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Runs a script: its path below the lab's folder.
+    Run(String),
+    /// Sends a technician, as `crashcart hands` does.
+    Hands(Deed),
 }
 
 /// A repair that earns everything.

@@ -7,11 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crashcart_facts::{
-    AGENT_PATH, Answer, Asked, End, Envelope, Hello, PROTOCOL, REPLY_LIMIT, Ran, Reply, Request, Script,
+    AGENT_PATH, Answer, Asked, End, Envelope, HardwareAct, Hello, PROTOCOL, REPLY_LIMIT, Ran, Reply, Request,
+    Script,
 };
+use crashcart_hardware::fault::Deed;
 
 use crate::advice::NextStep;
-use crate::engine::{ContainerId, Engine, EngineError, Exec};
+use crate::engine::{
+    ContainerId, Engine, EngineError, Exec, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN, Labels,
+    REAL_ACCELERATORS,
+};
 
 /// User that runs the relay. It can execute the agent but not read it, which keeps the process
 /// out of every debugger's reach from its first instruction on.
@@ -29,16 +34,32 @@ pub struct NodeLink {
     pub container: ContainerId,
     /// Whether it has this machine's own accelerators: what is asked about them is answered outside of it.
     pub real_accelerators: bool,
+    /// What lets the host do something to its simulated accelerators, where it has some.
+    pub hardware_token: Option<String>,
 }
 
 impl NodeLink {
     pub fn new(engine: Arc<dyn Engine>, name: impl Into<String>, container: ContainerId) -> Self {
-        Self { engine, name: name.into(), container, real_accelerators: false }
+        Self { engine, name: name.into(), container, real_accelerators: false, hardware_token: None }
     }
 
-    /// The same link to a node that has this machine's own accelerators, or has not.
-    pub fn with_real_accelerators(self, real: bool) -> Self {
-        Self { real_accelerators: real, ..self }
+    /// The same link to a node whose container carries these labels.
+    pub fn labelled(self, labels: &Labels) -> Self {
+        let real = labels.get(LABEL_ACCELERATORS).is_some_and(|whose| whose == REAL_ACCELERATORS);
+        let hardware_token = labels.get(LABEL_HARDWARE_TOKEN).cloned();
+        Self { real_accelerators: real, hardware_token, ..self }
+    }
+
+    /// Does something at the node's simulated accelerators.
+    pub async fn serve(&self, deed: Deed) -> Result<(), NodeError> {
+        let Some(token) = self.hardware_token.clone() else {
+            let why = "it has no simulated accelerators".to_owned();
+            return Err(NodeError::Refused { node: self.name.clone(), why });
+        };
+        match self.request(Request::Hardware(HardwareAct::Serve { token, deed }), PLANT_MS).await? {
+            Reply::Done => Ok(()),
+            other => Err(self.unexpected(&other)),
+        }
     }
 
     /// Waits until the node's services have been started, at most `wait_ms`.

@@ -18,7 +18,7 @@ pub use report::{junit, summary_rows};
 use crate::attempt::{self, Accelerators, Graded, Nodes, Plan, Site, StartError, SubmitError, run_steps};
 use crate::grade::{CheckVerdict, GuardState, Report, Verdict, short};
 use crate::image::Image;
-use crate::lab::{Draw, Lab, SolutionKind, Step, VariantName, Wrong, WrongKind, applies};
+use crate::lab::{Act, Draw, Lab, SolutionKind, Step, VariantName, Wrong, WrongKind, applies};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, Purpose, Store, StoreError};
 
@@ -280,7 +280,7 @@ impl Stage<'_> {
     }
 
     async fn steps(&self, steps: &[Step], edit: impl Fn(String) -> String) -> Result<(), TrialError> {
-        Ok(run_steps(self.plan.lab, &self.plan.draw, self.nodes, steps, edit).await?)
+        Ok(run_steps(&self.prover.site, self.plan.lab, &self.plan.draw, self.nodes, steps, edit).await?)
     }
 
     async fn grade(&mut self, earned: &mut Option<u32>) -> Result<Graded, TrialError> {
@@ -330,7 +330,10 @@ pub fn reference_steps(lab: &Lab, variant: &VariantName) -> Vec<String> {
     let reference =
         lab.solutions.iter().find(|s| s.kind == SolutionKind::Reference && applies(&s.variants, variant));
     let scripts = reference.into_iter().flat_map(|solution| &solution.steps);
-    let texts = scripts.filter_map(|step| lab.read(&step.run).ok());
+    let texts = scripts.filter_map(|step| match &step.act {
+        Act::Run(script) => lab.read(script).ok(),
+        Act::Hands(_) => None,
+    });
     let mut names: Vec<String> = Vec::new();
     for name in
         texts.flat_map(|text| text.lines().filter_map(step_name).map(str::to_owned).collect::<Vec<_>>())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crashcart_hardware::fault::GpuFault;
+use crashcart_hardware::fault::{Deed, GpuFault};
 use crashcart_hardware::spec::HardwareSpec;
 use serde::{Deserialize, Serialize};
 
@@ -72,14 +72,17 @@ pub enum HardwareAct {
     Break,
     /// These happen now. Only the host knows the token.
     Inject { token: String, faults: Vec<GpuFault> },
-    /// Mend this from outside: reseat a board, clean its fan, exchange it. Takes the token, too.
-    Clear { token: String, fault: GpuFault },
+    /// Do this at the machine: reseat a board, exchange it, clean its fans. Takes the token, too.
+    Serve { token: String, deed: Deed },
 }
 
 /// What PID 1 of a node with GPUs finds in its environment, and nobody else.
 pub const HARDWARE_VARIABLE: &str = "CRASHCART_HARDWARE";
-/// Key of what the hardware keeps, and of the host's token: 64 hex digits.
+/// Key of what the hardware keeps, and of the host's token: 64 hex digits. The token is the HMAC-SHA-256 of
+/// [`HOST_WORD`] under this key, in hex.
 pub const HARDWARE_KEY_VARIABLE: &str = "CRASHCART_HARDWARE_KEY";
+/// What the host's token is made of.
+pub const HOST_WORD: &str = "host";
 /// What engines must not hand on from a container's first process to others.
 pub const SECRET_VARIABLES: [&str; 2] = [HARDWARE_VARIABLE, HARDWARE_KEY_VARIABLE];
 

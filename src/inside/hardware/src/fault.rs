@@ -74,6 +74,23 @@ pub enum Fault {
     },
 }
 
+/// What somebody who stands at the machine does to it, while it is switched off. `{ reseat = 3 }` is for
+/// GPU 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deed {
+    /// Off and on again, and nothing else.
+    PowerCycle,
+    /// Takes a board out and puts it back: cures a degraded link of PCI Express.
+    Reseat(u32),
+    /// Puts another board of the same model in: another serial number and UUID, factory settings.
+    Replace(u32),
+    /// Cleans fans and filters, opens the flow of coolant: cures overheating of all boards.
+    Clean,
+    /// Exchanges power supplies: ends the power brake of all boards.
+    PowerSupply,
+}
+
 /// Why a fault cannot be had, or not be cured so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {

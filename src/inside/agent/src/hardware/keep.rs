@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 
+use crashcart_facts::HOST_WORD;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use sha2::{Digest, Sha256};
 
@@ -37,7 +38,7 @@ impl Key {
 
     /// Whether this is what the host proves itself with: a seal over the word `host`, in hex.
     pub fn is_hosts(&self, token: &str) -> bool {
-        same(token.as_bytes(), hex(&self.seal(b"host")).as_bytes())
+        same(token.as_bytes(), hex(&self.seal(HOST_WORD.as_bytes())).as_bytes())
     }
 
     /// HMAC-SHA-256 (RFC 2104).
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_host_is_known_by_its_token_alone() {
-        let token = hex(&key("a").seal(b"host"));
+        let token = hex(&key("a").seal(HOST_WORD.as_bytes()));
         assert!(key("a").is_hosts(&token));
         assert!(!key("b").is_hosts(&token) && !key("a").is_hosts("") && !key("a").is_hosts(&token[1..]));
         assert!(Key::parse("abc").is_none() && Key::parse(&"g".repeat(64)).is_none());

@@ -145,7 +145,7 @@ impl Hardware {
         let stranger = || "this is not the host's token".to_owned();
         match act {
             HardwareAct::Break => owner.let_break(),
-            HardwareAct::Inject { token, .. } | HardwareAct::Clear { token, .. }
+            HardwareAct::Inject { token, .. } | HardwareAct::Serve { token, .. }
                 if !owner.key.is_hosts(&token) =>
             {
                 return Err(stranger());
@@ -155,8 +155,8 @@ impl Hardware {
                     owner.machine.inject(now_ms(), fault).map_err(|error| error.to_string())?;
                 }
             }
-            HardwareAct::Clear { fault, .. } => {
-                owner.machine.clear(now_ms(), fault.gpu, &fault.fault).map_err(|error| error.to_string())?;
+            HardwareAct::Serve { deed, .. } => {
+                owner.machine.serve(now_ms(), deed).map_err(|error| error.to_string())?;
             }
         }
         owner.publish();

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use crashcart_facts::{Fact, GpuFact, GpusFact, HardwareAct, Question, Reply, Request};
 
+use crashcart_hardware::fault::Deed;
+
 use super::{Node, succeed};
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -167,13 +169,13 @@ fn root_of_the_node_cannot_give_its_hardware_another_past() {
 
 #[test]
 fn only_the_host_has_hands_on_the_hardware() {
-    let node = start(r#"{"gpu":1,"fault":"overheating"}"#);
+    let node = start(r#"{"gpu":1,"fault":{"degraded-pcie":{"gen":2,"width":8}}}"#);
     let fault = |gpu, text: &str| {
         serde_json::from_str(&format!(r#"{{"gpu":{gpu},"fault":{text}}}"#)).expect("a fault")
     };
-    let hot = fault(1, r#""overheating""#);
     assert!(node.gpu(1).exists);
-    let forged = HardwareAct::Clear { token: "00".repeat(32), fault: hot };
+    let reseat = |token, gpu| HardwareAct::Serve { token, deed: Deed::Reseat(gpu) };
+    let forged = reseat("00".repeat(32), 1);
     let Reply::Refused { why } = node.call(Request::Hardware(forged)) else {
         panic!("a stranger's word was taken")
     };
@@ -184,8 +186,11 @@ fn only_the_host_has_hands_on_the_hardware() {
     let inject = HardwareAct::Inject { token: token.clone(), faults: vec![fault(2, r#""gsp-timeout""#)] };
     assert_eq!(node.call(Request::Hardware(inject)), Reply::Done);
     assert_eq!(node.gpu(2).condition, "hung");
-    let clear = HardwareAct::Clear { token, fault: fault(1, r#""overheating""#) };
-    assert_eq!(node.call(Request::Hardware(clear)), Reply::Done);
+    assert_eq!(node.call(Request::Hardware(reseat(token.clone(), 0))), Reply::Done);
+    assert_eq!(node.gpu(1).pcie_width, 8, "another board was reseated");
+    assert!(matches!(node.call(Request::Hardware(reseat(token.clone(), 8))), Reply::Refused { .. }));
+    assert_eq!(node.call(Request::Hardware(reseat(token, 1))), Reply::Done);
+    assert_eq!(node.gpu(1).pcie_width, 16);
     let other = Node::start();
     assert!(!other.gpus().exists && !other.gpu(0).exists);
     assert!(matches!(other.call(Request::Hardware(HardwareAct::Break)), Reply::Refused { .. }));

@@ -9,7 +9,7 @@ use super::gpu::{DEVICE_MEMORY, Gpu, Inforom, MIB};
 use super::xid::{self, Process};
 use super::{Machine, gpu::Settings};
 use crate::catalog::Architecture;
-use crate::fault::{Fault, FaultError, GpuFault};
+use crate::fault::{Deed, Fault, FaultError, GpuFault};
 use crate::page::Condition;
 
 /// Most that one bank's spare rows remap.
@@ -59,6 +59,33 @@ impl Machine {
             Fault::PowerCap { .. } => it.settings.power_limit = it.power_limit_default(),
         }
         self.touch();
+        Ok(())
+    }
+
+    /// Does what hands do at a machine, whether anything needed it or not.
+    pub fn serve(&mut self, now_ms: u64, deed: Deed) -> Result<(), FaultError> {
+        let cured = |fault: &Fault| match deed {
+            Deed::PowerCycle => false,
+            Deed::Reseat(_) | Deed::Replace(_) => matches!(fault, Fault::DegradedPcie { .. }),
+            Deed::Clean => matches!(fault, Fault::Overheating),
+            Deed::PowerSupply => matches!(fault, Fault::PowerBrake),
+        };
+        let boards = match deed {
+            Deed::Reseat(gpu) | Deed::Replace(gpu) => {
+                let slot = self.index(gpu)?;
+                slot..slot + 1
+            }
+            Deed::PowerCycle | Deed::Clean | Deed::PowerSupply => 0..self.gpus.len(),
+        };
+        for board in boards {
+            let faults = self.gpus[board].inforom.faults.clone();
+            for fault in faults.iter().filter(|fault| cured(fault)) {
+                self.clear(now_ms, board as u32, fault)?;
+            }
+        }
+        if let Deed::Replace(gpu) = deed {
+            self.clear(now_ms, gpu, &Fault::RemapFailure)?;
+        }
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Every fault: what it shows, what cures it, and what does not.
 
 use super::*;
-use crate::fault::FaultError;
+use crate::fault::{Deed, FaultError};
 
 /// Kernel-log lines of an H100 under this driver after a fault, the first GPU's.
 fn said_after(driver: &str, fault: Fault) -> Vec<String> {
@@ -152,7 +152,7 @@ fn a_board_without_spare_rows_takes_another_board() {
     let mut machine = machine.power_cycle();
     let page = machine.gpu_page(5);
     assert_eq!((page.remap_failed, page.remap_histogram), (1, [2559, 0, 0, 0, 1]));
-    machine.clear(machine.now_ms, 5, &Fault::RemapFailure).expect("a board is replaced from outside");
+    machine.serve(machine.now_ms, Deed::Replace(5)).expect("a board is replaced from outside");
     let new = machine.gpu_page(5);
     assert_eq!((new.remap_failed, new.ecc_aggregate[1][2]), (0, 0));
     assert_ne!((new.uuid, new.serial), (page.uuid, page.serial));
@@ -202,7 +202,7 @@ fn lost_cooling_slows_down_until_it_is_back_and_less_power_makes_it_bearable() {
     assert_eq!(machine.root(Verb::SetPowerLimit, 1, &[300_000]), Status::Success);
     machine.wait(180);
     assert_eq!(machine.gpu_page(1).clock_reasons, 0x4);
-    machine.clear(machine.now_ms, 1, &Fault::Overheating).expect("from outside");
+    machine.serve(machine.now_ms, Deed::Clean).expect("from outside");
     machine.root(Verb::SetPowerLimit, 1, &[700_000]);
     machine.wait(180);
     let page = machine.gpu_page(1);
@@ -226,7 +226,7 @@ fn a_power_brake_stays_until_the_supply_is_mended() {
     machine.root(Verb::Reset, 0, &[]);
     machine.wait(2);
     assert_ne!(machine.gpu_page(0).clock_reasons & 0x80, 0);
-    machine.clear(machine.now_ms, 0, &Fault::PowerBrake).expect("from outside");
+    machine.serve(machine.now_ms, Deed::PowerSupply).expect("from outside");
     machine.wait(2);
     assert_eq!(machine.gpu_page(0).clock_reasons, 0x1);
 }
@@ -271,7 +271,7 @@ fn a_degraded_pcie_link_counts_replays_until_it_is_reseated() {
     assert_eq!(machine.gpu_page(1).pcie_width, 8);
     let mut machine = machine.power_cycle();
     assert_eq!(machine.gpu_page(1).pcie_width, 8);
-    machine.clear(machine.now_ms, 1, &Fault::DegradedPcie { r#gen: 1, width: 8 }).expect("from outside");
+    machine.serve(machine.now_ms, Deed::Reseat(1)).expect("from outside");
     assert_eq!(machine.gpu_page(1).pcie_width, 16);
 }
 
