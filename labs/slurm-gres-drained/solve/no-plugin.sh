@@ -1,0 +1,4 @@
+#: step the plugin
+apt-get install --yes --quiet slurm-wlm-nvml-plugin
+#: step slurmd loads it
+systemctl restart slurmd

@@ -1,0 +1,3 @@
+# Throws everybody's jobs away first.
+scancel --user=ada
+systemctl restart slurmctld

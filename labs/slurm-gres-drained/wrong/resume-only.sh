@@ -1,0 +1,2 @@
+# Tells the controller that all is well.
+scontrol update nodename=gpu2 state=resume || true
