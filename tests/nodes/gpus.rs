@@ -1,6 +1,7 @@
 //! A node with simulated GPUs as a learner gets it: the real image, packages and tools.
 
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use crashcart::cli::exit::Exit;
 
@@ -9,28 +10,30 @@ use crate::engine::{base, engine, state};
 use crate::faults::{done, nodes, sh};
 
 const LAB: &str = "seven-of-eight";
+const FOLDER: &str = "gpu-lab";
+const IMAGES: [&str; 2] = ["base", "gpu"];
 
-/// The lab of `gpu-lab/` on the repository's own images.
-fn bench() -> Bench {
+/// The lab in a folder beside this file, on the repository's own images.
+pub fn bench(lab: &str, folder: &str, images: &[&str]) -> Bench {
     let mut bench = Bench::real();
     let root = bench.root();
-    for image in ["base", "gpu"] {
+    for image in images {
         let ours = format!("{}/containers/{image}", env!("CARGO_MANIFEST_DIR"));
         symlink(ours, root.join("containers").join(image)).expect("a link");
     }
-    let files = [
-        ("lab.toml", include_str!("gpu-lab/lab.toml")),
-        ("brief.md", include_str!("gpu-lab/brief.md")),
-        ("hints.md", include_str!("gpu-lab/hints.md")),
-        ("debrief.md", include_str!("gpu-lab/debrief.md")),
-        ("prepare/driver.sh", include_str!("gpu-lab/prepare/driver.sh")),
-        ("break/look.sh", include_str!("gpu-lab/break/look.sh")),
-        ("solve/nothing.sh", include_str!("gpu-lab/solve/nothing.sh")),
-    ];
-    for (file, text) in files {
-        bench.write(&format!("labs/{LAB}/{file}"), text);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nodes").join(folder);
+    for entry in walkdir::WalkDir::new(&folder) {
+        let entry = entry.expect("a file of the lab");
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let text = std::fs::read_to_string(entry.path()).expect("a file of the lab");
+        let path = entry.path().strip_prefix(&folder).expect("below the folder").display().to_string();
+        match path.as_str() {
+            "grader.toml" => bench.write(&format!("graders/{lab}.toml"), &text),
+            _ => bench.write(&format!("labs/{lab}/{path}"), &text),
+        }
     }
-    bench.write(&format!("graders/{LAB}.toml"), include_str!("gpu-lab/grader.toml"));
     bench.set_env("CRASHCART_ROOT", &root.display().to_string());
     bench
 }
@@ -40,12 +43,12 @@ async fn a_lost_gpu_shows_everywhere_and_comes_back_with_the_power() {
     let engine = engine().await;
     base(&engine).await;
     let built = tokio::task::spawn_blocking(|| {
-        let mut bench = bench();
+        let mut bench = bench(LAB, FOLDER, &IMAGES);
         bench.set_env("CRASHCART_STATE_DIR", &state().display().to_string());
         bench.run("image build gpu").succeeds();
     });
     built.await.expect("the image is built");
-    let bench = bench();
+    let bench = bench(LAB, FOLDER, &IMAGES);
     bench.run(&format!("start {LAB}")).succeeds();
     let node = nodes(&bench, &engine).await.remove(0);
     let say = async |script: &str| sh(&engine, &node, script).await;

@@ -8,3 +8,4 @@ mod engine;
 mod faults;
 mod gpus;
 mod image;
+mod slurm;
