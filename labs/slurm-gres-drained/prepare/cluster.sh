@@ -19,8 +19,7 @@ chmod 0400 /etc/munge/munge.key
 # processors they are wired to. Those are a whole server's, and the ones below this
 # node are whatever they are: hwloc, by which slurmd counts processors, gets the
 # server's as well.
-sed -i '/^NodeName=/d; /^SlurmdParameters=/d; /offer is what is written here/d' /etc/slurm/slurm.conf
-sed -i '/^PartitionName=/d' /etc/slurm/slurm.conf
+sed -i '/^NodeName=/d; /^PartitionName=/d; /^SlurmdParameters=/d; /offer is what is written here/d' /etc/slurm/slurm.conf
 cat >> /etc/slurm/slurm.conf <<'SLURM'
 GresTypes=gpu
 NodeName=gpu1 Sockets=2 CoresPerSocket=56 ThreadsPerCore=2 RealMemory=1024 Gres=gpu:h100:8
@@ -74,6 +73,8 @@ User=ada
 WorkingDirectory=/tmp
 ExecStartPre=-/usr/bin/scancel --user=ada --name=pretrain
 ExecStart=/usr/bin/srun --job-name=pretrain --nodelist=gpu1 --gres=gpu:h100:2 --input=none /usr/bin/gpu-work --gpus 2 --seconds 864000 --quiet
+# srun would pass a SIGTERM on and wait for its job; nobody waits when a node goes down.
+KillSignal=SIGKILL
 StandardOutput=null
 StandardError=null
 
