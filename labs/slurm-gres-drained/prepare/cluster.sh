@@ -20,7 +20,9 @@ gpu2) cores=24 ;;
 esac
 if [ "$cores" ]; then
     echo "HWLOC_SYNTHETIC=\"pack:2 core:$cores pu:2(indexes=2*$cores:$((2 * cores))*2:1*2)\"" > /etc/default/slurmd
+    # For a slurmd that is asked by hand, in a shell or from another node.
     sed 's/^/export /' /etc/default/slurmd > /etc/profile.d/processors.sh
+    sed 's/^/SetEnv /' /etc/default/slurmd > /etc/ssh/sshd_config.d/processors.conf
 fi
 
 . /usr/local/share/cluster/join.sh
