@@ -70,7 +70,7 @@ async fn slurm_counts_gpus_by_nvml_and_refuses_a_node_that_lost_one() {
     let state = "sinfo --noheader --format='%T %E'";
     let becomes = async |wanted: &str| {
         let wait =
-            format!("for _ in $(seq 60); do [ \"$({state})\" = '{wanted}' ] && break; sleep 0.25; done");
+            format!("for _ in $(seq 40); do [ \"$({state})\" = '{wanted}' ] && break; sleep 0.25; done");
         assert_eq!(say(&format!("{wait}; {state}")).await, format!("{wanted}\n"));
     };
     becomes("inval gres/gpu count reported lower than configured (0 < 8)").await;

@@ -18,4 +18,4 @@ sinfo --noheader --format='%T %G %E' > /root/before
 . /etc/default/slurmd
 export HWLOC_SYNTHETIC
 slurmd -G > /root/found-before 2>&1
-runuser -u ada -- srun --chdir=/tmp --gres=gpu:h100:8 sh -c 'echo "$CUDA_VISIBLE_DEVICES"; gpu-work --gpus 8 --steps 2 --quiet' > /root/job 2>&1
+runuser -u ada -- srun --chdir=/tmp --gres=gpu:h100:8 sh -c 'echo "$CUDA_VISIBLE_DEVICES"; gpu-work --gpus 8 --steps 2 --quiet' > /root/job
