@@ -124,7 +124,8 @@ pub enum Verb {
     CreateComputeInstance = 13,
     /// Root. 0: GPU instance, 1: id.
     DestroyComputeInstance = 14,
-    /// Root. Refused while anybody has a context there.
+    /// Root. 0: a bit for each GPU that the same request resets; its own counts as set. Refused while anybody
+    /// has a context there, and as an invalid argument where others must be reset with it: value 0 has their bits.
     Reset = 15,
     /// Root. 0: 1 on, 0 off.
     SetAccounting = 16,

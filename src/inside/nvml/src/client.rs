@@ -22,11 +22,16 @@ pub fn pages() -> Answer<Pages> {
 
 /// Sends one command and waits for what became of it.
 pub fn command(command: &Command) -> Answer<Outcome> {
-    let outcome = connect()?.ask(command)?;
+    let outcome = outcome(command)?;
     match outcome.status {
         0 => Ok(outcome),
         status => Err(Error::from_raw(status)),
     }
+}
+
+/// The same, refusals with what the owner says of them.
+pub fn outcome(command: &Command) -> Answer<Outcome> {
+    Ok(connect()?.ask(command)?)
 }
 
 fn connect() -> Answer<Client> {

@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crashcart_hardware::command::{Command, Verb};
 use crashcart_hardware::fault::{Fault, GpuFault};
-use crashcart_hardware::machine::Machine;
+use crashcart_hardware::machine::{Client, Machine};
 use crashcart_hardware::spec::{HardwareSpec, MigLayout};
 use nvml_wrapper::Nvml;
 use nvml_wrapper::bitmasks::event::EventTypes;
@@ -587,6 +588,62 @@ fn who_is_not_root_changes_nothing() {
     // SAFETY: waits for the child just made.
     unsafe { libc::waitpid(child, &mut status, 0) };
     assert_eq!(libc::WEXITSTATUS(status), 4, "no permission");
+    assert_eq!(call(&raw, "nvmlShutdown", &[]), 0);
+}
+
+/// Resets through the table for which NVML has no public call: the status, the GPUs' own, and who is missing.
+fn reset(library: &libloading::Library, devices: &[usize]) -> (u32, Vec<u32>, u64) {
+    type Reset = unsafe extern "C" fn(*const usize, u32, *mut u32, *mut u64) -> u32;
+    let mut table: *const usize = std::ptr::null();
+    let place = std::ptr::from_mut(&mut table).addr();
+    let of_another = call(library, "nvmlInternalGetExportTable", &[place, [0u8; 16].as_ptr().addr()]);
+    assert_eq!((of_another, table.is_null()), (3, true), "a table that only NVIDIA's library has");
+    assert_eq!(call(library, "nvmlInternalGetExportTable", &[place, b"crashcart-smi-01".as_ptr().addr()]), 0);
+    let mut outcomes = vec![u32::MAX; devices.len()];
+    let mut missing = 0;
+    // SAFETY: the table begins with its size, and its first function is this one.
+    let status = unsafe {
+        assert!(*table >= 16, "a table of {} bytes", *table);
+        let reset: Reset = std::mem::transmute(*table.add(1));
+        assert_eq!(reset(std::ptr::null(), 1, outcomes.as_mut_ptr(), &mut missing), 2);
+        reset(devices.as_ptr(), devices.len() as u32, outcomes.as_mut_ptr(), &mut missing)
+    };
+    (status, outcomes, missing)
+}
+
+#[test]
+fn gpus_are_reset_through_a_table_of_our_own() {
+    let node = Node::new("hgx-a100");
+    let raw = node.raw();
+    assert_eq!(call(&raw, "nvmlInit_v2", &[]), 0);
+    let (first, second) = (handle_of(&raw, 0), handle_of(&raw, 1));
+    node.breaks(0, Fault::UncorrectableEcc);
+    let pending = |device| {
+        let mut rows = [0u32; 4];
+        let places: Vec<usize> = rows.iter_mut().map(|row| std::ptr::from_mut(row).addr()).collect();
+        let all = [device, places[0], places[1], places[2], places[3]];
+        assert_eq!(call(&raw, "nvmlDeviceGetRemappedRows", &all), 0);
+        rows[2]
+    };
+    assert_eq!(pending(first), 1);
+
+    let mut holder = None;
+    let context = Command::new(Verb::OpenContext, 1, &[u64::MAX, u64::MAX, 1]);
+    let client = Client { connection: 77, pid: std::process::id() as i32, uid: 1000 };
+    node.owner.change(|machine, now| holder = Some(machine.command(now, client, &context)));
+    assert_eq!(holder.map(|outcome| outcome.status), Some(0));
+    assert_eq!(reset(&raw, &[first, second]), (0, vec![0, 19], 0), "the second is in use");
+    assert_eq!(pending(first), 0, "what waited for a reset has had it");
+
+    node.owner.change(|machine, now| machine.disconnect(now, client.connection));
+    assert_eq!(reset(&raw, &[second]), (0, vec![0], 0));
+    assert_eq!(reset(&raw, &[first + 1]).0, 2, "no such handle");
+    node.breaks(0, Fault::FabricNotReady);
+    assert_eq!(reset(&raw, &[first, second]), (0, vec![2, 2], 0b1111_1100));
+    node.breaks(1, Fault::FallenOffBus);
+    let all: Vec<usize> = std::iter::once(first).chain((2..8).map(|gpu| handle_of(&raw, gpu))).collect();
+    assert_eq!(reset(&raw, &all).2, 0b10);
+    assert_eq!(reset(&raw, &[second]).1, [15], "off the bus, no reset reaches it");
     assert_eq!(call(&raw, "nvmlShutdown", &[]), 0);
 }
 

@@ -41,6 +41,8 @@ pub enum Action {
     },
     HelpFields(Subject),
     Set(Vec<Setting>),
+    /// Resets GPUs, all in one request.
+    Reset,
     Topology(Matrix),
     Links(LinkView),
     Monitor {
@@ -61,7 +63,6 @@ pub enum Setting {
     ClearEcc(u32),
     /// `nvmlComputeMode_t`.
     ComputeMode(u32),
-    Reset,
     /// MHz.
     LockClocks(u32, u32),
     UnlockClocks,
@@ -317,6 +318,11 @@ fn plain(mut words: Words<'_>) -> Result<Arguments, Mistake> {
             "--help-query-accounted-apps" => other = Some(Action::HelpFields(Subject::AccountedApps)),
             "--format" => format = Some(self::format(&typed, words.value(&typed)?)?),
             "-eow" | "--error-on-warning" => out.error_on_warning = true,
+            // `bus` asks for another kind of reset; here both kinds do the same.
+            "-r" | "--gpu-reset" => match words.optional(&typed) {
+                None | Some("bus") => other = Some(Action::Reset),
+                Some(value) => return Err(invalid(typed.name, value)),
+            },
             _ => settings.push(setting(&typed, &mut words)?),
         }
     }
@@ -358,8 +364,7 @@ fn setting(typed: &Typed<'_>, words: &mut Words<'_>) -> Result<Setting, Mistake>
     // Lifetimes of names and values are those of the words typed; only the ones with a value ask for it.
     let needs_value = !matches!(
         typed.name,
-        "-r" | "--gpu-reset"
-            | "-rgc"
+        "-rgc"
             | "--reset-gpu-clocks"
             | "-rmc"
             | "--reset-memory-clocks"
@@ -400,13 +405,7 @@ fn setting(typed: &Typed<'_>, words: &mut Words<'_>) -> Result<Setting, Mistake>
             words.optional(&Typed { name: "", value: None }).ok_or_else(|| missing(typed.name))?.to_owned()
         }
         (true, Some(_)) => return Err(missing(typed.name)),
-        (false, _) => {
-            if matches!(typed.name, "-r" | "--gpu-reset") {
-                // `-r bus` asks for another kind of reset; here there is one kind.
-                words.optional(&Typed { name: "", value: typed.value.map(|_| "") });
-            }
-            String::new()
-        }
+        (false, _) => String::new(),
     };
     Ok(match typed.name {
         "-pm" | "--persistence-mode" => Setting::Persistence(switch(&typed, &value)?),
@@ -423,7 +422,6 @@ fn setting(typed: &Typed<'_>, words: &mut Words<'_>) -> Result<Setting, Mistake>
             "2" | "PROHIBITED" => 2,
             _ => return Err(invalid(typed.name, &value)),
         }),
-        "-r" | "--gpu-reset" => Setting::Reset,
         "-lgc" | "--lock-gpu-clocks" => {
             let (least, most) = range(&typed, &value, true)?;
             Setting::LockClocks(least, most)
@@ -597,6 +595,15 @@ mod tests {
         assert_eq!(action("-lgc 1500"), Ok(Action::Set(vec![Setting::LockClocks(1500, 1500)])));
         assert_eq!(action("-lgc 1200,1500"), Ok(Action::Set(vec![Setting::LockClocks(1200, 1500)])));
         assert!(action("-ac 1500").is_err());
+    }
+
+    #[test]
+    fn a_reset_stands_alone_and_may_be_one_of_the_bus() {
+        for line in ["-r", "--gpu-reset", "-r bus", "-r -i 0", "--gpu-reset -i 0,1", "-i 0 -r"] {
+            assert_eq!(action(line), Ok(Action::Reset), "{line}");
+        }
+        assert_eq!(action("-r hard").unwrap_err().exit, 2);
+        assert!(action("-r -pm 1").unwrap_err().text.starts_with("Invalid combination"));
     }
 
     #[test]

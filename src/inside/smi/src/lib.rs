@@ -62,7 +62,9 @@ pub fn show(
             let memory = groups.as_deref().is_some_and(|groups| groups.contains('m'));
             monitor::processes(node, round == 0, memory)
         }
-        Action::Help | Action::HelpOf(_) | Action::Set(_) | Action::Mig(_) => (String::new(), None),
+        Action::Help | Action::HelpOf(_) | Action::Set(_) | Action::Reset | Action::Mig(_) => {
+            (String::new(), None)
+        }
     };
     (out, failed.map_or(0, Code::exit))
 }

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use nvml_wrapper::Nvml;
 use smi::arguments::{Action, Arguments, Monitor, Setting};
-use smi::node::{Code, Driver};
+use smi::node::{Code, Driver, Gpu, Missing};
 use smi::settings::Done;
-use smi::{NO_DEVICES, arguments, clock, csv, explain, gather, help, mig, settings, show, table, want};
+use smi::{NO_DEVICES, arguments, clock, csv, explain, gather, help, mig, raw, settings, show, table, want};
 
 fn main() -> ExitCode {
     let words: Vec<String> =
@@ -65,6 +65,7 @@ fn run(words: &[String]) -> io::Result<u8> {
         }
         Action::HelpOf(name) => say(&mut out, help::of(name), 0),
         Action::Set(all) => set(&mut out, &nvml, &arguments, all),
+        Action::Reset => reset(&mut out, &nvml, &arguments),
         Action::Mig(asked) => {
             let node = gather::node(&nvml, &arguments.ids, want(&arguments.action));
             let indices: Vec<u32> = node.gpus.iter().map(|gpu| gpu.index).collect();
@@ -115,6 +116,47 @@ fn look(out: &mut impl Write, nvml: &Nvml, arguments: &Arguments) -> io::Result<
             std::thread::sleep(pause);
         }
     }
+}
+
+/// Resets GPUs, those of one command together.
+fn reset(out: &mut impl Write, nvml: &Nvml, arguments: &Arguments) -> io::Result<u8> {
+    // All of them, because one that was not named may have to be named in what is said.
+    let node = gather::node(nvml, &[], want(&arguments.action));
+    let named =
+        |gpu: &Gpu| arguments.ids.is_empty() || arguments.ids.iter().any(|asked| gather::selects(asked, gpu));
+    let (mut devices, mut buses) = (Vec::new(), Vec::new());
+    for gpu in node.gpus.iter().filter(|gpu| named(gpu)) {
+        let missing = |code| Missing { code, bus_id: None };
+        let state = gpu.state.as_ref().map_err(Clone::clone);
+        match state
+            .and_then(|live| Ok((live, nvml.device_by_index(gpu.index).map_err(|e| missing(e.into()))?)))
+        {
+            Ok((live, device)) => {
+                devices.push(device);
+                buses.push(live.bus_id());
+            }
+            Err(gone) => {
+                let said = table::complaint(node.driver(), gpu.index, &gone);
+                return say(out, &said, gone.code.exit());
+            }
+        }
+    }
+    if devices.is_empty() {
+        return say(out, NO_DEVICES.0, NO_DEVICES.1);
+    }
+    let (said, code) = match raw::reset(&devices) {
+        Ok(done) => {
+            let bus_of = |index: &u32| {
+                let gpu = node.gpus.iter().find(|gpu| gpu.index == *index);
+                gpu.and_then(|gpu| gpu.state.as_ref().ok())
+                    .map_or_else(|| format!("GPU {index}"), |live| live.bus_id().to_owned())
+            };
+            let missing: Vec<String> = done.missing.iter().map(bus_of).collect();
+            settings::reset(&buses, &done.outcomes, &missing)
+        }
+        Err(code) => settings::reset(&buses, &vec![Err(code); buses.len()], &[]),
+    };
+    say(out, &said, code)
 }
 
 /// Actions that change GPUs, one after the other, until one fails.

@@ -614,18 +614,58 @@ pub fn process_name(nvml: &Nvml, pid: u32) -> Reading<String> {
     Ok(name.to_string_lossy().into_owned())
 }
 
-/// Resets a GPU. NVML has no public call for it: NVIDIA's own program goes through a private table that only
-/// the library of the same build knows. Where a library offers a plain `nvmlDeviceResetGpu`, it is asked.
-pub fn reset(device: &Device<'_>) -> Reading<()> {
-    type Reset = unsafe extern "C" fn(nvmlDevice_t) -> nvmlReturn_t;
-    // SAFETY: the library is already loaded, so this runs nothing and only takes a second hold of it; the
-    // function, where it exists, has this signature by agreement.
+/// What became of a reset.
+pub struct Reset {
+    /// For each GPU, in the order asked.
+    pub outcomes: Vec<Reading<()>>,
+    /// GPUs that would have had to be reset in the same request, by index.
+    pub missing: Vec<u32>,
+}
+
+/// Table of functions that NVML has no public call for, as our library hands it out. Its size comes first.
+#[repr(C)]
+struct Private {
+    bytes: usize,
+    reset: unsafe extern "C" fn(*const nvmlDevice_t, u32, *mut nvmlReturn_t, *mut u64) -> nvmlReturn_t,
+}
+
+/// Id of that table; the library at the other end of this agreement has the same (`exports/private.rs` there).
+const PRIVATE: [u8; 16] = *b"crashcart-smi-01";
+
+/// Resets GPUs in one request. NVML has no public call for it: NVIDIA's own program goes through a private
+/// table that only the library of the same build knows, and ours through one that only ours knows. A
+/// library that has no such table answers [`Code::NOT_SUPPORTED`], NVIDIA's among them.
+pub fn reset(devices: &[Device<'_>]) -> Reading<Reset> {
+    type GetTable = unsafe extern "C" fn(*mut *const Private, *const [u8; 16]) -> nvmlReturn_t;
+    let handles: Vec<nvmlDevice_t> = devices.iter().map(handle).collect();
+    let mut statuses: Vec<nvmlReturn_t> = vec![Code::UNKNOWN.0; handles.len()];
+    let mut missing = 0;
+    // SAFETY: the library is already loaded, so this runs nothing and only takes a second hold of it. The
+    // function has had this signature in every NVML; a table that it gives for our id is ours, lives as long
+    // as the library, and is as large as it says. The arrays are as long as their count.
     let status = unsafe {
         let library =
             libloading::Library::new(crate::gather::LIBRARY).map_err(|_| Code::LIBRARY_NOT_FOUND)?;
-        let reset: libloading::Symbol<'_, Reset> =
-            library.get(b"nvmlDeviceResetGpu\0").map_err(|_| Code::NOT_SUPPORTED)?;
-        reset(handle(device))
+        let get: libloading::Symbol<'_, GetTable> =
+            library.get(b"nvmlInternalGetExportTable\0").map_err(|_| Code::NOT_SUPPORTED)?;
+        let mut table = std::ptr::null();
+        let status = get(&mut table, &PRIVATE);
+        if status != 0 {
+            return Err(Code(status));
+        }
+        match table.as_ref() {
+            Some(table) if table.bytes >= size_of::<Private>() => {
+                (table.reset)(handles.as_ptr(), handles.len() as u32, statuses.as_mut_ptr(), &mut missing)
+            }
+            _ => return Err(Code::NOT_SUPPORTED),
+        }
     };
-    if status == 0 { Ok(()) } else { Err(Code(status)) }
+    if status != 0 {
+        return Err(Code(status));
+    }
+    let outcomes = statuses.into_iter().map(|status| if status == 0 { Ok(()) } else { Err(Code(status)) });
+    Ok(Reset {
+        outcomes: outcomes.collect(),
+        missing: (0..u64::BITS).filter(|index| missing >> index & 1 == 1).collect(),
+    })
 }

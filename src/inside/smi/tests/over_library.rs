@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crashcart_hardware::command::{Command as Ask, Verb};
 use crashcart_hardware::fault::{Fault, GpuFault};
-use crashcart_hardware::machine::Machine;
+use crashcart_hardware::machine::{Client, Machine};
 use crashcart_hardware::spec::{HardwareSpec, MigLayout};
 use owner::Owner;
 use tempfile::TempDir;
@@ -205,6 +206,50 @@ fn mig_devices_are_listed_cut_and_joined_again() {
     assert!(made.contains("using profile MIG 3g.40gb (ID  9)"), "{made}");
     assert_eq!(exit, 0);
     assert_eq!(node.run("mig -lgi -i 1"), ("No MIG-enabled devices found.\n".into(), 6));
+}
+
+#[test]
+fn a_reset_cures_what_waits_for_one_and_is_refused_where_somebody_works() {
+    let node = Node::with(
+        HardwareSpec { profile: "hgx-a100".into(), ..spec("580.105.08", Vec::new()) },
+        "580.105.08",
+    );
+    node.breaks(0, Fault::UncorrectableEcc);
+    let bus = |gpu: u32| {
+        node.run(&format!("-i {gpu} --query-gpu=pci.bus_id --format=csv,noheader")).0.trim().to_owned()
+    };
+    let (first, second, last) = (bus(0), bus(1), bus(7));
+    let owner = node.owner.as_ref().expect("hardware");
+    let worker = Client { connection: 77, pid: std::process::id() as i32, uid: 1000 };
+    let context = Ask::new(Verb::OpenContext, 1, &[u64::MAX, u64::MAX, 1]);
+    assert_eq!(owner.change(|machine, now| machine.command(now, worker, &context)).status, 0);
+
+    let (said, exit) = node.run("-q -d ROW_REMAPPER -i 0");
+    assert!(said.contains("Pending                           : Yes"), "{said}");
+    assert_eq!(exit, 0);
+    let busy = format!(
+        "GPU {first} was successfully reset.\n\
+         The following GPUs could not be reset:\n  GPU {second}: In use by another client\n\n\
+         1 device is currently being used by one or more other processes (e.g., Fabric Manager, CUDA application, \
+         graphics application such as an X server, or a monitoring application such as another instance of \
+         nvidia-smi). Please first kill all processes using this device and all compute applications running in \
+         the system.\n"
+    );
+    assert_eq!(node.run("--gpu-reset -i 0,1"), (busy, 255));
+    let (said, _) = node.run("-q -d ROW_REMAPPER -i 0");
+    assert!(said.contains("Pending                           : No"), "{said}");
+
+    owner.change(|machine, now| machine.disconnect(now, worker.connection));
+    assert_eq!(node.run("-r -i 1"), (format!("GPU {second} was successfully reset.\nAll done.\n"), 0));
+    node.breaks(0, Fault::FabricNotReady);
+    let (said, exit) = node.run("-r -i 0,1,2,3,4,5,6");
+    assert!(said.contains(&format!("the same command:\n  GPU {last}\n\n")), "{said}");
+    assert_eq!(exit, 255);
+    assert_eq!(node.run("-r").0.matches("was successfully reset.").count(), 8);
+    node.breaks(3, Fault::FallenOffBus);
+    let (said, exit) = node.run("-r -i 3");
+    assert!(said.starts_with("Unable to determine the device handle for GPU3"), "{said}");
+    assert_eq!(exit, 15);
 }
 
 #[test]

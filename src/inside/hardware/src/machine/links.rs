@@ -31,6 +31,19 @@ impl Machine {
         (0..self.gpus.len()).filter(|other| *other == gpu || self.bridge_peer(gpu) == Some(*other)).collect()
     }
 
+    /// Other GPUs that can only be reset in the same request as this one, as bits. Source: the manual of
+    /// nvidia-smi, `--gpu-reset`: from Ampere on each GPU is reset alone, but behind switches Ampere takes
+    /// the fabric manager for that, on which Hopper and later no longer depend.
+    pub(super) fn must_be_reset_with(&self, gpu: usize) -> u64 {
+        let alone = self.profile.nvswitch.is_none()
+            || self.device.architecture > Architecture::Ampere
+            || self.fabric_is_ready();
+        if alone {
+            return 0;
+        }
+        self.fabric_of(gpu).into_iter().filter(|other| *other != gpu).fold(0, |bits, other| bits | 1 << other)
+    }
+
     /// The GPU at the other end of this one's bridges.
     pub(super) fn bridge_peer(&self, gpu: usize) -> Option<usize> {
         let other = self.profile.bridges.iter().find_map(|pair| match *pair {

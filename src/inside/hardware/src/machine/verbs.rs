@@ -97,7 +97,7 @@ impl Machine {
             Verb::DestroyGpuInstance => self.destroy_gpu_instance(gpu, first),
             Verb::CreateComputeInstance => self.create_compute_instance(gpu, first, second, third),
             Verb::DestroyComputeInstance => self.destroy_compute_instance(gpu, first, second),
-            Verb::Reset => self.reset(gpu),
+            Verb::Reset => self.reset(gpu, first),
             Verb::SetFabric => refuse(Status::InvalidArgument),
             Verb::OpenContext => self.open_context(from, gpu, arguments),
             Verb::UseContext => self.use_context(from, gpu, arguments),
@@ -177,8 +177,12 @@ impl Machine {
         Ok([0; 4])
     }
 
-    /// Resets a GPU that nobody holds.
-    fn reset(&mut self, gpu: usize) -> Answer {
+    /// Resets a GPU that nobody holds. `together` has a bit for each GPU that the same request resets.
+    fn reset(&mut self, gpu: usize, together: u64) -> Answer {
+        let missing = self.must_be_reset_with(gpu) & !together;
+        if missing != 0 {
+            return Err(Refusal { status: Status::InvalidArgument, values: [missing, 0, 0, 0] });
+        }
         if self.is_held(gpu) {
             return refuse(Status::InUse);
         }

@@ -13,6 +13,7 @@ mod event;
 mod link;
 mod memory;
 mod mig;
+mod private;
 mod process;
 mod setter;
 mod system;

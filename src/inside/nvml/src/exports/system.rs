@@ -1,6 +1,6 @@
 //! The library and the node: initialisation, versions, processes' names, units.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 
 use crashcart_hardware::page;
 use nvml_wrapper_sys::bindings::{
@@ -168,13 +168,6 @@ exports! {
         let _ = index;
         info.there()?;
         Err(Error::InvalidArgument)
-    }
-
-    /// Tables of functions that NVIDIA's own tools use: none of them is simulated.
-    fn nvmlInternalGetExportTable(table: Out<*const c_void>, guid: Out<[u8; 16]>) {
-        let _ = guid;
-        table.there()?;
-        Err(Error::NotSupported)
     }
 }
 

@@ -309,6 +309,23 @@ fn a_link_that_is_down_takes_a_reset_of_every_gpu_on_the_fabric() {
 }
 
 #[test]
+fn behind_the_switches_of_ampere_one_gpu_is_reset_alone_only_beside_a_fabric_manager() {
+    let mut ampere = up("hgx-a100");
+    assert_eq!(ampere.root(Verb::Reset, 2, &[]), Status::Success);
+    ampere.break_it(0, Fault::FabricNotReady);
+    let others = [0b1111_1011, 0, 0, 0];
+    assert_eq!(ampere.ask(ROOT, Verb::Reset, 2, &[]), (Status::InvalidArgument, others));
+    assert_eq!(ampere.ask(ROOT, Verb::Reset, 2, &[0b1111_1110]), (Status::InvalidArgument, [1, 0, 0, 0]));
+    assert_eq!(ampere.root(Verb::Reset, 2, &[0b1111_1111]), Status::Success);
+
+    let mut hopper = up("hgx-h100");
+    hopper.break_it(0, Fault::FabricNotReady);
+    assert_eq!(hopper.root(Verb::Reset, 2, &[]), Status::Success, "it does not depend on the fabric manager");
+    // Bridges have no fabric manager to wait for.
+    assert_eq!(up("pcie-pair-a100-pcie").root(Verb::Reset, 0, &[]), Status::Success);
+}
+
+#[test]
 fn a_link_of_a_bridge_is_down_at_both_ends_and_one_of_blackwell_says_so_in_its_way() {
     let mut machine = up("pcie-pair-h100");
     assert!((0..2).all(|gpu| machine.gpu_page(gpu).links[3].remote_kind == 0));
