@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#define CCGPU_LAYOUT 1
+#define CCGPU_LAYOUT 2
 #define CCGPU_MAGIC 0x0100005550474343ULL
 
 struct ccgpu_event {
@@ -183,66 +183,68 @@ struct ccgpu_gpu {
 	__u32 power_limit_default;	/* 772 */
 	__u32 power_limit_min;	/* 776 */
 	__u32 power_limit_max;	/* 780 */
-	__u64 energy;	/* 784 */
-	__u32 performance_state;	/* 792 */
-	__u32 clock[4];	/* 796 */
-	__u32 clock_max[4];	/* 812 */
-	__u32 clock_app[4];	/* 828 */
-	__u32 clock_app_default[4];	/* 844 */
-	__u32 clock_locked_min;	/* 860 */
-	__u32 clock_locked_max;	/* 864 */
-	__u32 graphics_clock_max;	/* 868 */
-	__u32 graphics_clock_min;	/* 872 */
-	__u32 graphics_clock_step_tenths;	/* 876 */
-	__u32 memory_clocks[6];	/* 880 */
-	__u64 clock_reasons;	/* 904 */
-	__u64 clock_reasons_supported;	/* 912 */
-	__u64 violation[8];	/* 920 */
-	__u32 persistence;	/* 984 */
-	__u32 compute_mode;	/* 988 */
-	__u32 ecc_current;	/* 992 */
-	__u32 ecc_pending;	/* 996 */
-	__u32 ecc_default;	/* 1000 */
-	__u32 mig_current;	/* 1004 */
-	__u32 mig_pending;	/* 1008 */
-	__u32 accounting;	/* 1012 */
-	__u32 display_active;	/* 1016 */
-	__u32 display_mode;	/* 1020 */
-	__u64 ecc_volatile[2][8];	/* 1024 */
-	__u64 ecc_aggregate[2][8];	/* 1152 */
-	__u64 ecc_sram_parity[2];	/* 1280 */
-	__u64 ecc_sram_secded[2];	/* 1296 */
-	__u32 ecc_sram_threshold_exceeded;	/* 1312 */
-	__u32 remaps_rows;	/* 1316 */
-	__u32 remapped_corrected;	/* 1320 */
-	__u32 remapped_uncorrected;	/* 1324 */
-	__u32 remap_pending;	/* 1328 */
-	__u32 remap_failed;	/* 1332 */
-	__u32 remap_histogram[5];	/* 1336 */
-	__u32 retired_sbe;	/* 1356 */
-	__u32 retired_dbe;	/* 1360 */
-	__u32 retired_pending;	/* 1364 */
-	__u32 recovery_action;	/* 1368 */
-	__u32 link_count;	/* 1372 */
-	__u32 link_version;	/* 1376 */
-	__u32 link_speed;	/* 1380 */
-	__u32 fabric_state;	/* 1384 */
-	__u32 fabric_status;	/* 1388 */
-	__u32 fabric_clique;	/* 1392 */
-	__u32 fabric_health;	/* 1396 */
-	__u8 fabric_cluster[16];	/* 1400 */
-	struct ccgpu_link links[18];	/* 1416 */
-	__u32 process_count;	/* 2856 */
-	__u32 pad_processes;	/* 2860 */
-	struct ccgpu_process processes[64];	/* 2864 */
-	__u32 mig_profile_count;	/* 5424 */
-	__u32 gpu_instance_count;	/* 5428 */
-	__u32 compute_instance_count;	/* 5432 */
-	__u32 pad_mig;	/* 5436 */
-	struct ccgpu_mig_profile mig_profiles[10];	/* 5440 */
-	struct ccgpu_gpu_instance gpu_instances[7];	/* 6240 */
-	struct ccgpu_compute_instance compute_instances[7];	/* 6408 */
+	__u32 power_memory;	/* 784 */
+	__u32 power_averages;	/* 788 */
+	__u64 energy;	/* 792 */
+	__u32 performance_state;	/* 800 */
+	__u32 clock[4];	/* 804 */
+	__u32 clock_max[4];	/* 820 */
+	__u32 clock_app[4];	/* 836 */
+	__u32 clock_app_default[4];	/* 852 */
+	__u32 clock_locked_min;	/* 868 */
+	__u32 clock_locked_max;	/* 872 */
+	__u32 graphics_clock_max;	/* 876 */
+	__u32 graphics_clock_min;	/* 880 */
+	__u32 graphics_clock_step_tenths;	/* 884 */
+	__u32 memory_clocks[6];	/* 888 */
+	__u64 clock_reasons;	/* 912 */
+	__u64 clock_reasons_supported;	/* 920 */
+	__u64 violation[8];	/* 928 */
+	__u32 persistence;	/* 992 */
+	__u32 compute_mode;	/* 996 */
+	__u32 ecc_current;	/* 1000 */
+	__u32 ecc_pending;	/* 1004 */
+	__u32 ecc_default;	/* 1008 */
+	__u32 mig_current;	/* 1012 */
+	__u32 mig_pending;	/* 1016 */
+	__u32 accounting;	/* 1020 */
+	__u32 display_active;	/* 1024 */
+	__u32 display_mode;	/* 1028 */
+	__u64 ecc_volatile[2][8];	/* 1032 */
+	__u64 ecc_aggregate[2][8];	/* 1160 */
+	__u64 ecc_sram_parity[2];	/* 1288 */
+	__u64 ecc_sram_secded[2];	/* 1304 */
+	__u32 ecc_sram_threshold_exceeded;	/* 1320 */
+	__u32 remaps_rows;	/* 1324 */
+	__u32 remapped_corrected;	/* 1328 */
+	__u32 remapped_uncorrected;	/* 1332 */
+	__u32 remap_pending;	/* 1336 */
+	__u32 remap_failed;	/* 1340 */
+	__u32 remap_histogram[5];	/* 1344 */
+	__u32 retired_sbe;	/* 1364 */
+	__u32 retired_dbe;	/* 1368 */
+	__u32 retired_pending;	/* 1372 */
+	__u32 recovery_action;	/* 1376 */
+	__u32 link_count;	/* 1380 */
+	__u32 link_version;	/* 1384 */
+	__u32 link_speed;	/* 1388 */
+	__u32 fabric_state;	/* 1392 */
+	__u32 fabric_status;	/* 1396 */
+	__u32 fabric_clique;	/* 1400 */
+	__u32 fabric_health;	/* 1404 */
+	__u8 fabric_cluster[16];	/* 1408 */
+	struct ccgpu_link links[18];	/* 1424 */
+	__u32 process_count;	/* 2864 */
+	__u32 pad_processes;	/* 2868 */
+	struct ccgpu_process processes[64];	/* 2872 */
+	__u32 mig_profile_count;	/* 5432 */
+	__u32 gpu_instance_count;	/* 5436 */
+	__u32 compute_instance_count;	/* 5440 */
+	__u32 pad_mig;	/* 5444 */
+	struct ccgpu_mig_profile mig_profiles[10];	/* 5448 */
+	struct ccgpu_gpu_instance gpu_instances[7];	/* 6248 */
+	struct ccgpu_compute_instance compute_instances[7];	/* 6416 */
 };
-_Static_assert(sizeof(struct ccgpu_gpu) == 6912, "layout");
+_Static_assert(sizeof(struct ccgpu_gpu) == 6920, "layout");
 
 #endif

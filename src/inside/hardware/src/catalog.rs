@@ -142,6 +142,8 @@ pub struct Power {
     pub ready: u32,
     /// Wanted at full load and the highest clocks; above the limit it is capped.
     pub load: u32,
+    /// What of it the memory draws at rest, and when it is fully loaded; absent on boards that do not say.
+    pub memory: Option<[u32; 2]>,
 }
 
 /// Degrees Celsius.
@@ -271,9 +273,12 @@ pub(crate) mod tests {
         for (name, text) in FILES {
             let device: Device = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(device.format, 1, "{name}");
-            let Power { min, default, max, idle, ready, load } = device.power;
+            let Power { min, default, max, idle, ready, load, memory } = device.power;
             assert!(min <= default && default <= max, "{name}: power limits");
             assert!(idle < min && idle < ready && ready < load, "{name}: power drawn");
+            if let Some([rest, most]) = memory {
+                assert!(rest < idle && rest < most && most < load, "{name}: power of the memory");
+            }
             let clocks = &device.clocks;
             let offered: Vec<u32> = device.graphics_clocks().collect();
             assert_eq!(

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use bytemuck::{CheckedBitPattern, Pod, Zeroable};
 
 /// Version of this layout; a client refuses another.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 /// `CCGPU` and the layout's version, the first field of every page.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"CCGPU\0\0\x01");
 /// A value that this board does not have.
@@ -244,6 +244,10 @@ layout! {
         power_limit_default: u32,
         power_limit_min: u32,
         power_limit_max: u32,
+        /// What of it the memory draws, on average; NONE32 on boards that do not say.
+        power_memory: u32,
+        /// 1 where the board averages its power for those who ask for the average.
+        power_averages: u32,
         /// Millijoules since the driver was loaded.
         energy: u64,
         performance_state: u32,

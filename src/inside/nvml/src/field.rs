@@ -21,6 +21,10 @@ use Value::{Signed, Unsigned, Wide};
 
 /// Beyond every id that a header of branch 610 names.
 const BEYOND: u32 = 320;
+/// NVML's `NVML_POWER_SCOPE_*`: whose power.
+const POWER_OF_GPU: u32 = 0;
+const POWER_OF_MODULE: u32 = 1;
+const POWER_OF_MEMORY: u32 = 2;
 /// All links together, as a scope.
 const ALL_LINKS: u32 = u32::MAX;
 
@@ -36,6 +40,15 @@ mod slowdown {
 /// The value of a field; `scope` is a link where the field has one for each.
 pub fn value(gpu: &Gpu, field: u32, scope: u32) -> Answer<Value> {
     let page = &gpu.page;
+    // What is to be done about it, the driver knows without its firmware.
+    let known = [
+        id::NVML_FI_DEV_RESET_STATUS,
+        id::NVML_FI_DEV_DRAIN_AND_RESET_STATUS,
+        id::NVML_FI_DEV_GET_GPU_RECOVERY_ACTION,
+    ];
+    if gpu.hangs() && !known.contains(&field) {
+        return Err(Error::Unknown);
+    }
     if let Some(counter) = moved(gpu.session.numbering, field) {
         return counter.map(|at| page.violation[at]).map_or(Err(Error::NotSupported), wide);
     }
@@ -79,8 +92,18 @@ pub fn value(gpu: &Gpu, field: u32, scope: u32) -> Answer<Value> {
         id::NVML_FI_DEV_IS_MIG_MODE_INDEPENDENT_MIG_QUERY_CAPABLE => {
             Ok(Unsigned(u32::from(page.mig_current != NONE32)))
         }
-        id::NVML_FI_DEV_POWER_AVERAGE => unsigned(page.power_draw),
-        id::NVML_FI_DEV_POWER_INSTANT => unsigned(page.power_draw_instant),
+        id::NVML_FI_DEV_POWER_AVERAGE => match scope {
+            POWER_OF_GPU if page.power_averages == 1 => unsigned(page.power_draw),
+            POWER_OF_GPU | POWER_OF_MODULE => Err(Error::NotSupported),
+            POWER_OF_MEMORY => unsigned(page.power_memory),
+            _ => Err(Error::InvalidArgument),
+        },
+        id::NVML_FI_DEV_POWER_INSTANT => match scope {
+            POWER_OF_GPU => unsigned(page.power_draw_instant),
+            // Of the memory there is an average alone, and no module draws power for others.
+            POWER_OF_MODULE | POWER_OF_MEMORY => Err(Error::NotSupported),
+            _ => Err(Error::InvalidArgument),
+        },
         id::NVML_FI_DEV_POWER_MIN_LIMIT => unsigned(page.power_limit_min),
         id::NVML_FI_DEV_POWER_MAX_LIMIT => unsigned(page.power_limit_max),
         id::NVML_FI_DEV_POWER_DEFAULT_LIMIT => unsigned(page.power_limit_default),
@@ -316,6 +339,25 @@ mod tests {
         assert_eq!(moved(FieldNumbering::From580U1, 269), Some(Some(slowdown::SOFTWARE_THERMAL)));
         assert_eq!(moved(FieldNumbering::From580U1, 271), Some(Some(slowdown::POWER_BRAKE)));
         assert_eq!(value(&gpu, 74, 0), Ok(Wide(1)));
+    }
+
+    #[test]
+    fn power_is_told_of_the_gpu_and_of_its_memory() {
+        let hopper = gpu(|gpu| {
+            (gpu.power_draw, gpu.power_draw_instant) = (68_570, 68_920);
+            (gpu.power_memory, gpu.power_averages) = (32_980, 1);
+        });
+        let (average, instant) = (id::NVML_FI_DEV_POWER_AVERAGE, id::NVML_FI_DEV_POWER_INSTANT);
+        assert_eq!(value(&hopper, average, POWER_OF_GPU), Ok(Unsigned(68_570)));
+        assert_eq!(value(&hopper, average, POWER_OF_MEMORY), Ok(Unsigned(32_980)));
+        assert_eq!(value(&hopper, instant, POWER_OF_GPU), Ok(Unsigned(68_920)));
+        for (field, scope) in [(instant, POWER_OF_MEMORY), (average, POWER_OF_MODULE)] {
+            assert_eq!(value(&hopper, field, scope), Err(Error::NotSupported));
+        }
+        assert_eq!(value(&hopper, average, 3), Err(Error::InvalidArgument));
+        let ampere = gpu(|gpu| gpu.power_memory = NONE32);
+        assert_eq!(value(&ampere, average, POWER_OF_GPU), Err(Error::NotSupported));
+        assert_eq!(value(&ampere, average, POWER_OF_MEMORY), Err(Error::NotSupported));
     }
 
     #[test]

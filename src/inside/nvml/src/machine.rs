@@ -157,11 +157,21 @@ impl Gpu {
 
     /// Itself, when its firmware answers.
     pub fn answering(self) -> Answer<Self> {
+        self.answering_or(Error::Unknown)
+    }
+
+    /// The same with another error for firmware that hangs.
+    pub fn answering_or(self, hung: Error) -> Answer<Self> {
         match Condition::from_raw(self.page.condition) {
             Condition::Lost => Err(Error::GpuIsLost),
-            Condition::Hung => Err(Error::Unknown),
+            Condition::Hung => Err(hung),
             Condition::Answers | Condition::NeedsReset => Ok(self),
         }
+    }
+
+    /// Whether its firmware hangs.
+    pub fn hangs(&self) -> bool {
+        Condition::from_raw(self.page.condition) == Condition::Hung
     }
 
     /// Itself, when it is still on the bus: enough for what the driver has in memory.

@@ -19,8 +19,10 @@ use nvml_wrapper::Nvml;
 use nvml_wrapper::bitmasks::event::EventTypes;
 use nvml_wrapper::enum_wrappers::device::EccCounter;
 use nvml_wrapper::enum_wrappers::device::{Clock, MemoryError, TemperatureSensor, TopologyLevel};
+use nvml_wrapper::enums::device::SampleValue;
 use nvml_wrapper::enums::device::UsedGpuMemory;
 use nvml_wrapper::error::NvmlError;
+use nvml_wrapper::structs::device::FieldId;
 use nvml_wrapper_sys::bindings as sys;
 use owner::Owner;
 
@@ -162,7 +164,7 @@ fn a_gpu_off_the_bus_is_lost_and_the_others_go_on() {
 }
 
 #[test]
-fn a_gpu_whose_firmware_hangs_is_known_by_name_alone() {
+fn of_a_gpu_whose_firmware_hangs_the_driver_tells_what_it_knows() {
     let node = Node::new("hgx-h100");
     node.breaks(5, Fault::GspTimeout);
     let nvml = node.nvml();
@@ -171,8 +173,19 @@ fn a_gpu_whose_firmware_hangs_is_known_by_name_alone() {
     assert!(
         gpu.memory_info().is_ok() && gpu.uuid().is_ok() && gpu.pci_info().is_ok() && gpu.serial().is_ok()
     );
-    assert!(matches!(gpu.power_usage(), Err(NvmlError::Unknown)));
-    assert!(matches!(gpu.temperature(TemperatureSensor::Gpu), Err(NvmlError::Unknown)));
+    assert!(gpu.is_in_persistent_mode().is_ok() && gpu.temperature(TemperatureSensor::Gpu).is_ok());
+    assert!(gpu.performance_state().is_ok() && gpu.compute_mode().is_ok());
+    assert!(matches!(gpu.power_usage(), Err(NvmlError::NotSupported)));
+    assert!(matches!(gpu.utilization_rates(), Err(NvmlError::NotSupported)));
+    assert!(matches!(gpu.mig_mode(), Err(NvmlError::Unknown)));
+    assert!(matches!(gpu.is_ecc_enabled(), Err(NvmlError::Unknown)));
+    assert!(matches!(gpu.clock_info(Clock::SM), Err(NvmlError::Unknown)));
+    let recovery = FieldId(sys::field_id::NVML_FI_DEV_GET_GPU_RECOVERY_ACTION);
+    let energy = FieldId(sys::field_id::NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION);
+    let values = gpu.field_values_for(&[recovery, energy]).expect("values");
+    let [Ok(recovery), Ok(energy)] = values.as_slice() else { panic!("two values") };
+    assert!(matches!(recovery.value, Ok(SampleValue::U32(1))), "a reset is needed: {recovery:?}");
+    assert!(matches!(energy.value, Err(NvmlError::Unknown)), "{energy:?}");
 }
 
 #[test]

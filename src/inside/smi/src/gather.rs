@@ -134,8 +134,12 @@ pub fn node(nvml: &Nvml, ids: &[String], want: Want) -> Node {
     Node { system, attached, gpus, paths }
 }
 
-/// Where the machine has the GPU that NVML will not hand out: its list of GPUs is in the order of NVML's.
+/// Where the machine has the GPU that NVML will not hand out: as a library of ours says, or by the kernel's list
+/// of GPUs, which is in the order of NVML's.
 fn place(attached: u32, index: u32) -> Option<String> {
+    if let Ok(place) = raw::bus_id(index) {
+        return Some(place);
+    }
     let mut all: Vec<String> = std::fs::read_dir("/proc/driver/nvidia/gpus")
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -269,6 +273,7 @@ fn detail(device: &Device<'_>, board: &mut Board) {
     board.compute_capability = ok(device.cuda_compute_capability())
         .map(|version| (version.major.unsigned_abs(), version.minor.unsigned_abs()));
     board.pdi = raw::pdi(device);
+    board.gpu_part_number = raw::gpu_part_number(device);
     board.minor = ok(device.minor_number());
     board.vbios = ok(device.vbios_version());
     board.multi_gpu_board = ok(device.is_multi_gpu_board());
@@ -534,13 +539,13 @@ fn path(gpus: &[Gpu], (from, one): (usize, &Device<'_>), (to, other): (usize, &D
         from: from as u32,
         to: to as u32,
         ancestor: raw::common_ancestor(one, other),
-        links: joint_links(gpus, from, to, &peer),
+        links: joint_links(gpus, from, to),
         peer,
     }
 }
 
 /// Links between two GPUs: those whose far end is the other, or all that lead to switches if both have such.
-fn joint_links(gpus: &[Gpu], from: usize, to: usize, peer: &[Reading<u32>; 5]) -> u32 {
+fn joint_links(gpus: &[Gpu], from: usize, to: usize) -> u32 {
     let up = |at: usize| -> Vec<&str> {
         let Ok(live) = &gpus[at].state else { return Vec::new() };
         let links = live.board.links.as_deref().unwrap_or_default();
@@ -555,7 +560,8 @@ fn joint_links(gpus: &[Gpu], from: usize, to: usize, peer: &[Reading<u32>; 5]) -
     let Ok(other) = &gpus[to].state else { return 0 };
     let direct = up(from).iter().filter(|id| same_bus_id(id, other.bus_id())).count();
     let switched = |at| up(at).iter().filter(|id| !is_gpu(id)).count();
-    let through_switches = if peer[2] == Ok(0) { switched(from).min(switched(to)) } else { 0 };
+    // Whether the switches route already is not looked at: the links are there before the fabric stands.
+    let through_switches = switched(from).min(switched(to));
     (direct + through_switches) as u32
 }
 

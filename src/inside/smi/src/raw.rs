@@ -622,50 +622,76 @@ pub struct Reset {
     pub missing: Vec<u32>,
 }
 
-/// Table of functions that NVML has no public call for, as our library hands it out. Its size comes first.
+/// Functions that NVML has no public call for, as our library hands them out. Its size comes first.
+///
+/// NVIDIA's own program goes through private tables that only the library of the same build knows, and ours
+/// through one that only ours knows; any other library has none for this id.
 #[repr(C)]
 struct Private {
     bytes: usize,
     reset: unsafe extern "C" fn(*const nvmlDevice_t, u32, *mut nvmlReturn_t, *mut u64) -> nvmlReturn_t,
+    gpu_part_number: unsafe extern "C" fn(nvmlDevice_t, *mut c_char, u32) -> nvmlReturn_t,
+    bus_id: unsafe extern "C" fn(u32, *mut c_char, u32) -> nvmlReturn_t,
 }
 
 /// Id of that table; the library at the other end of this agreement has the same (`exports/private.rs` there).
 const PRIVATE: [u8; 16] = *b"crashcart-smi-01";
 
-/// Resets GPUs in one request. NVML has no public call for it: NVIDIA's own program goes through a private
-/// table that only the library of the same build knows, and ours through one that only ours knows. A
-/// library that has no such table answers [`Code::NOT_SUPPORTED`], NVIDIA's among them.
-pub fn reset(devices: &[Device<'_>]) -> Reading<Reset> {
+/// Has something done with the private table; [`Code::NOT_SUPPORTED`] where the library has none.
+fn private(ask: impl FnOnce(&Private) -> nvmlReturn_t) -> Reading<()> {
     type GetTable = unsafe extern "C" fn(*mut *const Private, *const [u8; 16]) -> nvmlReturn_t;
-    let handles: Vec<nvmlDevice_t> = devices.iter().map(handle).collect();
-    let mut statuses: Vec<nvmlReturn_t> = vec![Code::UNKNOWN.0; handles.len()];
-    let mut missing = 0;
     // SAFETY: the library is already loaded, so this runs nothing and only takes a second hold of it. The
-    // function has had this signature in every NVML; a table that it gives for our id is ours, lives as long
-    // as the library, and is as large as it says. The arrays are as long as their count.
+    // function has had this signature in every NVML, and a table that it gives for our id is ours: it lives
+    // as long as the library, is as large as it says, and is asked before the hold is let go.
     let status = unsafe {
         let library =
             libloading::Library::new(crate::gather::LIBRARY).map_err(|_| Code::LIBRARY_NOT_FOUND)?;
         let get: libloading::Symbol<'_, GetTable> =
             library.get(b"nvmlInternalGetExportTable\0").map_err(|_| Code::NOT_SUPPORTED)?;
         let mut table = std::ptr::null();
-        let status = get(&mut table, &PRIVATE);
-        if status != 0 {
-            return Err(Code(status));
+        match get(&mut table, &PRIVATE) {
+            0 => {}
+            status => return Err(Code(status)),
         }
         match table.as_ref() {
-            Some(table) if table.bytes >= size_of::<Private>() => {
-                (table.reset)(handles.as_ptr(), handles.len() as u32, statuses.as_mut_ptr(), &mut missing)
-            }
+            Some(table) if table.bytes >= size_of::<Private>() => ask(table),
             _ => return Err(Code::NOT_SUPPORTED),
         }
     };
-    if status != 0 {
-        return Err(Code(status));
-    }
+    if status == 0 { Ok(()) } else { Err(Code(status)) }
+}
+
+/// Resets GPUs in one request.
+pub fn reset(devices: &[Device<'_>]) -> Reading<Reset> {
+    let handles: Vec<nvmlDevice_t> = devices.iter().map(handle).collect();
+    let mut statuses: Vec<nvmlReturn_t> = vec![Code::UNKNOWN.0; handles.len()];
+    let mut missing = 0;
+    private(|table| {
+        let (count, outcomes) = (handles.len() as u32, statuses.as_mut_ptr());
+        // SAFETY: both arrays have as many elements, and all pointers live through the call.
+        unsafe { (table.reset)(handles.as_ptr(), count, outcomes, &mut missing) }
+    })?;
     let outcomes = statuses.into_iter().map(|status| if status == 0 { Ok(()) } else { Err(Code(status)) });
     Ok(Reset {
         outcomes: outcomes.collect(),
         missing: (0..u64::BITS).filter(|index| missing >> index & 1 == 1).collect(),
     })
+}
+
+/// Part number of the chip: `2330-885-A1`.
+pub fn gpu_part_number(device: &Device<'_>) -> Reading<String> {
+    let mut buffer = [0; 32];
+    private(|table| {
+        // SAFETY: the handle is of a device that lives, and the buffer is as long as said.
+        unsafe { (table.gpu_part_number)(handle(device), buffer.as_mut_ptr(), buffer.len() as u32) }
+    })?;
+    Ok(text(&buffer))
+}
+
+/// Place on the bus of a GPU that NVML gives no handle for: `0000:0A:00.0`.
+pub fn bus_id(index: u32) -> Reading<String> {
+    let mut buffer = [0; 32];
+    // SAFETY: the buffer is as long as said.
+    private(|table| unsafe { (table.bus_id)(index, buffer.as_mut_ptr(), buffer.len() as u32) })?;
+    Ok(text(&buffer))
 }

@@ -686,7 +686,7 @@ fn errors(driver: Driver, live: &Live) -> Vec<Item> {
             ],
         ));
     }
-    if driver.branch >= 580 {
+    if finer && driver.branch >= 580 {
         counts.extend([
             value(
                 "Channel Repair Pending",
@@ -700,7 +700,7 @@ fn errors(driver: Driver, live: &Live) -> Vec<Item> {
             ),
         ]);
     }
-    if driver.is_wide() {
+    if finer && driver.is_wide() {
         // There is no public call for it.
         counts.push(value("Unrepairable Memory", "unrepairable_memory", "N/A"));
     }

@@ -106,6 +106,75 @@ fn a_healthy_node_shows_its_eight_gpus() {
     assert_eq!(node.run("-i 12"), ("No devices were found\n".into(), 6));
 }
 
+/// Source: `nvidia-smi -q -x` of an HGX H100 under 580.105.08, idle (NVIDIA/k8s-test-infra, qx-h100.xml); what of it
+/// differs from one board and moment to the next is left out.
+#[test]
+fn an_idle_h100_reads_as_a_capture_of_one() {
+    let (xml, _) = Node::healthy().run("-q -x -i 0");
+    for line in [
+        "<display_attached>Yes</display_attached>",
+        "<gpu_part_number>2330-885-A1</gpu_part_number>",
+        "<reserved>480 MiB</reserved>",
+        "<free>81080 MiB</free>",
+        "<cc_protected_memory_usage>\n\t\t\t<total>0 MiB</total>",
+        "<gpu_temp_max_tlimit_threshold>-8 C</gpu_temp_max_tlimit_threshold>",
+        "<row_remapper_histogram_max>2560 bank(s)</row_remapper_histogram_max>",
+        "<power_smoothing>N/A</power_smoothing>",
+        "<fabric>\n\t\t\t<state>Completed</state>",
+    ] {
+        assert!(xml.contains(line), "{line} is not in\n{xml}");
+    }
+    let (_, memory) = xml.split_once("<gpu_memory_power_readings>").expect("the memory's power");
+    let mut lines = memory.lines().skip(1).map(str::trim);
+    let average = lines.next().and_then(|line| line.strip_prefix("<average_power_draw>")?.split(' ').next());
+    let watts: f64 = average.and_then(|watts| watts.parse().ok()).expect("watts");
+    assert!((30.0..36.0).contains(&watts), "{watts} W of the memory alone");
+    assert_eq!(lines.next(), Some("<instant_power_draw>N/A</instant_power_draw>"));
+}
+
+/// Source: `nvidia-smi -q` of an H100 under 590.48.01 with instances of three, two and one slices
+/// (nvidia_gpu_exporter), whose sizes and first megabytes are these.
+#[test]
+fn instances_have_the_memory_and_the_window_of_a_capture() {
+    let profiles = ["3g.40gb", "2g.20gb", "1g.10gb", "1g.10gb"].map(String::from).to_vec();
+    let node = Node::with(spec("580.105.08", vec![MigLayout { gpu: 0, profiles }]), "580.105.08");
+    let (table, _) = node.run("-i 0");
+    for cells in [
+        "|              26MiB / 40448MiB    | 60      0 |  3   0    3    0    3 |",
+        "|               0MiB / 24739MiB    |",
+        "|              17MiB / 20096MiB    | 32      0 |  2   0    2    0    2 |",
+        "|               0MiB / 12369MiB    |",
+        "|               9MiB /  9984MiB    | 16      0 |  1   0    1    0    1 |",
+        "|               0MiB /  6184MiB    |",
+        "|      59MiB /  81559MiB |",
+    ] {
+        assert!(table.contains(cells), "{cells} is not in\n{table}");
+    }
+}
+
+/// Source: `nvidia-smi -q -x` of an A100 under 570.148.08 and of a T4 under 595.91.07 (NVIDIA/k8s-test-infra).
+#[test]
+fn boards_without_an_average_of_their_power_have_none_to_show() {
+    for (profile, unlike) in [("hgx-a100", "<jpeg_util>N/A"), ("single-t4", "_repair_pending>")] {
+        let node =
+            Node::with(HardwareSpec { profile: profile.into(), ..spec("580.105.08", vec![]) }, "580.105.08");
+        let (xml, _) = node.run("-q -x -i 0");
+        let power =
+            "<gpu_power_readings>\n\t\t\t<power_state>P0</power_state>\n\t\t\t<average_power_draw>N/A";
+        let power = if profile == "single-t4" { power.replace("P0", "P8") } else { power.into() };
+        assert!(xml.contains(&power), "{profile}: {xml}");
+        assert!(!xml.contains(unlike), "{profile} shows {unlike}");
+    }
+}
+
+#[test]
+fn the_links_are_there_before_the_fabric_stands() {
+    let node = Node::healthy();
+    node.breaks(0, Fault::FabricNotReady);
+    assert!(node.run("topo -m").0.contains("GPU0\t X \tNV18\t"));
+    assert!(node.run("-q -i 0").0.contains("State                             : In Progress"));
+}
+
 #[test]
 fn every_property_can_be_asked_of_the_library() {
     let node = Node::healthy();
@@ -123,8 +192,11 @@ fn a_lost_gpu_is_named_and_the_others_still_answer() {
     let node = Node::healthy();
     node.breaks(3, Fault::FallenOffBus);
     let (table, exit) = node.run("");
-    assert!(table.starts_with("Unable to determine the device handle for GPU3"), "{table}");
+    let said = "Unable to determine the device handle for GPU3: 0000:86:00.0: GPU is lost.  Reboot the system to \
+                recover this GPU\n";
+    assert!(table.starts_with(said), "{table}");
     assert_eq!(exit, 15);
+    assert_eq!(node.run("-i 0000:86:00.0"), (said.into(), 15));
     let (rows, exit) = node.run("--query-gpu=index --format=csv,noheader");
     assert_eq!(rows.lines().filter(|line| line.len() == 1).count(), 7, "{rows}");
     assert_eq!(exit, 15);

@@ -105,6 +105,12 @@ impl Body {
         }
     }
 
+    /// What of its power the memory draws, on boards that tell.
+    pub fn memory_watts(&self, device: &Device) -> Option<f64> {
+        let [rest, load] = device.power.memory?.map(f64::from);
+        Some((rest + (load - rest) * self.load.memory).min(self.watts_average))
+    }
+
     /// So many seconds later, under this load.
     pub fn advance(
         &mut self,

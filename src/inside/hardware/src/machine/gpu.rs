@@ -188,8 +188,9 @@ impl Gpu {
         mib * MIB
     }
 
+    /// Never a whole mebibyte: what is reserved and what is free, each rounded up, are one more than the total.
     pub fn memory_reserved(&self) -> u64 {
-        self.device.memory.reserved_mib * MIB
+        (self.device.memory.reserved_mib * MIB).saturating_sub(MIB / 2)
     }
 
     pub fn power_limit_default(&self) -> u32 {

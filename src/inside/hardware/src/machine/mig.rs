@@ -3,7 +3,10 @@
 //! Where pieces may lie is told by `placement`.
 
 use super::verbs::{Answer, Refusal, refuse};
-use super::{Machine, gpu::Gpu};
+use super::{
+    Machine,
+    gpu::{Gpu, MIB},
+};
 use crate::catalog::MigCut;
 use crate::command::Status;
 use crate::page::{COMPUTE_INSTANCES, NONE};
@@ -16,6 +19,15 @@ pub(super) struct GpuPart {
     pub cut: &'static MigCut,
     /// First memory slice.
     pub start: u32,
+}
+
+impl GpuPart {
+    /// Bytes that it takes before anybody works in it. Source: a capture of an H100 under 590.48.01, where
+    /// instances of one, two and three slices have 9, 17 and 26 MiB in use, 59 MiB in all with another of one.
+    pub fn overhead(&self) -> u64 {
+        const OF_A_SLICE: u64 = MIB * 67 / 8;
+        u64::from(self.cut.slices) * OF_A_SLICE
+    }
 }
 
 /// A compute instance: with it, programs can run.

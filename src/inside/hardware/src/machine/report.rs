@@ -161,10 +161,16 @@ impl Machine {
         let gpu = &self.gpus[index];
         page.memory_total = gpu.memory_total();
         page.memory_reserved = gpu.memory_reserved();
-        page.memory_used = gpu.leaked + self.bytes_taken(index, None);
+        let instances: u64 = gpu.gpu_parts.iter().map(super::mig::GpuPart::overhead).sum();
+        page.memory_used = gpu.leaked + instances + self.bytes_taken(index, None);
         page.bar1_total = gpu.device.memory.bar1_mib * MIB;
-        let contexts = self.living(index).count() as u64;
-        page.bar1_used = ((1 + 2 * contexts) * MIB).min(page.bar1_total);
+        let mut bar1_used = MIB;
+        if gpu.mig_on && gpu.device.architecture >= Architecture::Hopper {
+            // All memory is mapped, and instances share what the window has beyond it.
+            bar1_used += gpu.memory_total() - gpu.memory_reserved();
+        }
+        bar1_used += 2 * MIB * self.living(index).count() as u64;
+        page.bar1_used = bar1_used.min(page.bar1_total);
         page.memory_bus_width = gpu.device.memory.bus_width;
     }
 
@@ -187,10 +193,6 @@ impl Machine {
             &mut page.utilization_ofa,
         ] {
             *engine = none;
-        }
-        if device.architecture < Architecture::Ampere {
-            page.utilization_jpeg = NONE32;
-            page.utilization_ofa = NONE32;
         }
 
         let thermal = &device.thermal;
@@ -219,6 +221,9 @@ impl Machine {
         page.power_limit_default = gpu.power_limit_default();
         page.power_limit_min = device.power.min * 1000;
         page.power_limit_max = device.power.max * 1000;
+        page.power_memory = body.memory_watts(device).map_or(NONE32, |watts| (watts * 1000.0) as u32);
+        // A100 and T4 tell the power of the instant alone.
+        page.power_averages = u32::from(device.architecture >= Architecture::Ada);
         page.energy = body.energy as u64;
         page.performance_state = if body.asleep { 8 } else { 0 };
 
@@ -254,6 +259,8 @@ impl Machine {
         page.mig_current = if able { u32::from(gpu.mig_on) } else { NONE32 };
         page.mig_pending = if able { u32::from(gpu.inforom.mig) } else { NONE32 };
         page.accounting = u32::from(gpu.settings.accounting);
+        // What boards without an output say too, under branches of ours.
+        page.display_mode = 1;
     }
 
     fn fill_errors(&self, index: usize, page: &mut GpuPage) {
@@ -359,7 +366,7 @@ impl Machine {
                 profile_id: part.cut.id,
                 start: part.start,
                 size: part.cut.size,
-                memory_used: self.bytes_taken(index, Some(part.id)),
+                memory_used: part.overhead() + self.bytes_taken(index, Some(part.id)),
             };
         }
         page.gpu_instance_count = gpu.gpu_parts.len().min(GPU_INSTANCES) as u32;

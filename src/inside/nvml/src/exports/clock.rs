@@ -159,12 +159,12 @@ exports! {
 
     /// Performance state: 0 is the fastest.
     fn nvmlDeviceGetPerformanceState(device: Device, state: Out<nvmlPstates_t>) {
-        state.give(has(device.gpu()?.page.performance_state))
+        state.give(has(device.known_gpu()?.page.performance_state))
     }
 
     /// Its former name.
     fn nvmlDeviceGetPowerState(device: Device, state: Out<nvmlPstates_t>) {
-        state.give(has(device.gpu()?.page.performance_state))
+        state.give(has(device.known_gpu()?.page.performance_state))
     }
 
     /// Performance states that there are, into an array of this many bytes.
@@ -254,7 +254,7 @@ exports! {
 
     /// Degrees Celsius of the GPU.
     fn nvmlDeviceGetTemperature(device: Device, sensor: u32, temperature: Out<u32>) {
-        let gpu = device.board()?;
+        let gpu = device.known_board()?;
         if sensor != 0 {
             return Err(Error::InvalidArgument);
         }
@@ -263,7 +263,7 @@ exports! {
 
     /// The same in a structure.
     fn nvmlDeviceGetTemperatureV(device: Device, temperature: Out<nvmlTemperature_v1_t>) {
-        let gpu = device.board()?;
+        let gpu = device.known_board()?;
         temperature.version(1)?;
         let asked = temperature.get()?;
         if asked.sensorType != 0 {
@@ -357,7 +357,7 @@ exports! {
 
     /// Board power draw, milliwatts, averaged over a second.
     fn nvmlDeviceGetPowerUsage(device: Device, power: Out<u32>) {
-        power.give(has(device.board()?.page.power_draw))
+        power.give(has(device.board_or(Error::NotSupported)?.page.power_draw))
     }
 
     /// Millijoules since the driver was loaded.
@@ -372,7 +372,7 @@ exports! {
 
     /// The limit that was set, milliwatts.
     fn nvmlDeviceGetPowerManagementLimit(device: Device, limit: Out<u32>) {
-        limit.give(has(device.board()?.page.power_limit))
+        limit.give(has(device.board_or(Error::NotSupported)?.page.power_limit))
     }
 
     /// Least and most that it can be set to.
@@ -390,7 +390,7 @@ exports! {
 
     /// The limit that holds.
     fn nvmlDeviceGetEnforcedPowerLimit(device: Device, limit: Out<u32>) {
-        limit.give(has(device.board()?.page.power_limit_enforced))
+        limit.give(has(device.board_or(Error::NotSupported)?.page.power_limit_enforced))
     }
 
     /// Where the power comes from: 0, the mains.
@@ -401,7 +401,7 @@ exports! {
 
     /// Values by their ids, each with its own status.
     fn nvmlDeviceGetFieldValues(device: Device, count: c_int, values: Out<nvmlFieldValue_t>) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         values.there()?;
         if count <= 0 {
             return Err(Error::InvalidArgument);
@@ -432,7 +432,7 @@ exports! {
 
 /// The GPU, unless it is cut: its load is then nobody's.
 fn uncut(device: Device) -> Answer<Gpu> {
-    let gpu = device.gpu()?;
+    let gpu = device.gpu_or(Error::NotSupported)?;
     if gpu.is_cut().is_ok() { Err(Error::NotSupported) } else { Ok(gpu) }
 }
 

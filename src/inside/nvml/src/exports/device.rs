@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use crashcart_hardware::page::{self, GpuPage, NONE32};
+use crashcart_hardware::page::{self, GpuPage};
 use nvml_wrapper_sys::bindings::{
     nvmlBrandType_t, nvmlBusType_t, nvmlC2cModeInfo_v1_t, nvmlDevice_t, nvmlDeviceAddressingMode_v1_t,
     nvmlDeviceArchitecture_t, nvmlDeviceCapabilities_v1_t, nvmlEnableState_t, nvmlPciInfo_t,
@@ -125,7 +125,7 @@ exports! {
 
     /// Brand.
     fn nvmlDeviceGetBrand(device: Device, brand: Out<nvmlBrandType_t>) {
-        brand.give(has(device.board()?.page.brand))
+        brand.give(has(device.known_board()?.page.brand))
     }
 
     /// Place in NVML's order; a MIG device's place on its GPU.
@@ -172,18 +172,18 @@ exports! {
 
     /// Place on the baseboard.
     fn nvmlDeviceGetModuleId(device: Device, module: Out<u32>) {
-        module.give(has(device.gpu()?.page.module_id))
+        module.give(has(device.known_gpu()?.page.module_id))
     }
 
     /// Part number of the board.
     fn nvmlDeviceGetBoardPartNumber(device: Device, part: Out<c_char>, length: u32) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         part.give_text(length, gpu.text(&gpu.page.board_part_number))
     }
 
     /// Version of the VBIOS.
     fn nvmlDeviceGetVbiosVersion(device: Device, version: Out<c_char>, length: u32) {
-        let gpu = device.board()?;
+        let gpu = device.known_board()?;
         version.give_text(length, gpu.text(&gpu.page.vbios))
     }
 
@@ -223,12 +223,12 @@ exports! {
 
     /// Board number; equal on the GPUs of one board.
     fn nvmlDeviceGetBoardId(device: Device, board: Out<u32>) {
-        board.give(has(device.gpu()?.page.board_id))
+        board.give(has(device.known_gpu()?.page.board_id))
     }
 
     /// Whether the board has several GPUs.
     fn nvmlDeviceGetMultiGpuBoard(device: Device, several: Out<u32>) {
-        several.give(has(device.gpu()?.page.multi_gpu_board))
+        several.give(has(device.known_gpu()?.page.multi_gpu_board))
     }
 
     /// Whether two GPUs are on one board.
@@ -240,7 +240,7 @@ exports! {
 
     /// Interrupt line.
     fn nvmlDeviceGetIrqNum(device: Device, irq: Out<u32>) {
-        irq.give(has(device.gpu()?.page.irq))
+        irq.give(has(device.known_gpu()?.page.irq))
     }
 
     /// Architecture.
@@ -258,12 +258,12 @@ exports! {
 
     /// CUDA cores.
     fn nvmlDeviceGetNumGpuCores(device: Device, cores: Out<u32>) {
-        cores.give(has(device.gpu()?.page.core_count))
+        cores.give(has(device.known_gpu()?.page.core_count))
     }
 
     /// Version of the GSP firmware, the driver's own, into a buffer of 64 bytes.
     fn nvmlDeviceGetGspFirmwareVersion(device: Device, version: Out<c_char>) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         let driver = gpu.session.node()?.driver_version;
         match gpu.page.gsp_firmware_mode {
             1 => version.text(64, page::text(&driver)),
@@ -273,7 +273,7 @@ exports! {
 
     /// Whether the GSP runs the driver's firmware.
     fn nvmlDeviceGetGspFirmwareMode(device: Device, enabled: Out<u32>, default: Out<u32>) {
-        let mode = has(device.gpu()?.page.gsp_firmware_mode)?;
+        let mode = has(device.known_gpu()?.page.gsp_firmware_mode)?;
         enabled.there()?;
         default.put(mode)?;
         enabled.put(mode)
@@ -281,7 +281,7 @@ exports! {
 
     /// How the GPU sees the system's memory.
     fn nvmlDeviceGetAddressingMode(device: Device, mode: Out<nvmlDeviceAddressingMode_v1_t>) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         mode.version(1)?;
         mode.put(nvmlDeviceAddressingMode_v1_t { value: has(gpu.page.addressing_mode)?, ..mode.get()? })
     }
@@ -295,13 +295,13 @@ exports! {
 
     /// Chip-to-chip link to the processor: on with ATS alone.
     fn nvmlDeviceGetC2cModeInfoV(device: Device, mode: Out<nvmlC2cModeInfo_v1_t>) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         mode.put(nvmlC2cModeInfo_v1_t { isC2cEnabled: u32::from(gpu.page.addressing_mode == 2) })
     }
 
     /// The device identifier: a number that no other GPU has.
     fn nvmlDeviceGetPdi(device: Device, pdi: Out<nvmlPdi_v1_t>) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         pdi.version(1)?;
         let uuid = gpu.text(&gpu.page.uuid)?;
         let digits: String = uuid.chars().filter(char::is_ascii_hexdigit).skip(1).take(16).collect();
@@ -311,7 +311,7 @@ exports! {
 
     /// Place in the rack; known from Blackwell (architecture 10) on.
     fn nvmlDeviceGetPlatformInfo(device: Device, info: Out<nvmlPlatformInfo_v2_t>) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         // The two layouts are alike in size, and in all but the names of their fields.
         if info.version(2).is_err() {
             info.version(1)?;
@@ -338,17 +338,17 @@ exports! {
 
     /// Whether a display is driven by it.
     fn nvmlDeviceGetDisplayActive(device: Device, active: Out<nvmlEnableState_t>) {
-        active.give(has(device.gpu()?.page.display_active))
+        active.give(has(device.gpu_or(Error::NotSupported)?.page.display_active))
     }
 
     /// Whether the driver stays loaded without clients.
     fn nvmlDeviceGetPersistenceMode(device: Device, mode: Out<nvmlEnableState_t>) {
-        mode.give(has(device.board()?.page.persistence))
+        mode.give(has(device.known_board()?.page.persistence))
     }
 
     /// Virtualisation: 0, none.
     fn nvmlDeviceGetVirtualizationMode(device: Device, mode: Out<u32>) {
-        device.gpu()?;
+        device.known_gpu()?;
         mode.put(0)
     }
 
@@ -378,8 +378,7 @@ exports! {
             pciDeviceId: page.pci_id,
             pciSubSystemId: page.pci_subsystem,
             baseClass: 3,
-            // Boards with a display are VGA controllers.
-            subClass: if matches!(page.display_mode, 0 | NONE32) { 2 } else { 0 },
+            subClass: 2,
             busId: chars(&bus_id(&page)),
             ..info.get()?
         })
@@ -387,43 +386,43 @@ exports! {
 
     /// Kind of bus: PCI Express.
     fn nvmlDeviceGetBusType(device: Device, kind: Out<nvmlBusType_t>) {
-        device.gpu()?;
+        device.known_gpu()?;
         kind.put(2)
     }
 
     /// Highest PCIe generation of board and slot together.
     fn nvmlDeviceGetMaxPcieLinkGeneration(device: Device, generation: Out<u32>) {
-        generation.give(has(device.gpu()?.page.pcie_gen_max))
+        generation.give(has(device.known_gpu()?.page.pcie_gen_max))
     }
 
     /// Highest PCIe generation of the board.
     fn nvmlDeviceGetGpuMaxPcieLinkGeneration(device: Device, generation: Out<u32>) {
-        generation.give(has(device.gpu()?.page.pcie_gen_device_max))
+        generation.give(has(device.known_gpu()?.page.pcie_gen_device_max))
     }
 
     /// Most PCIe lanes of board and slot together.
     fn nvmlDeviceGetMaxPcieLinkWidth(device: Device, width: Out<u32>) {
-        width.give(has(device.gpu()?.page.pcie_width_max))
+        width.give(has(device.known_gpu()?.page.pcie_width_max))
     }
 
     /// PCIe generation now.
     fn nvmlDeviceGetCurrPcieLinkGeneration(device: Device, generation: Out<u32>) {
-        generation.give(has(device.gpu()?.page.pcie_gen))
+        generation.give(has(device.known_gpu()?.page.pcie_gen))
     }
 
     /// PCIe lanes now.
     fn nvmlDeviceGetCurrPcieLinkWidth(device: Device, width: Out<u32>) {
-        width.give(has(device.gpu()?.page.pcie_width))
+        width.give(has(device.known_gpu()?.page.pcie_width))
     }
 
     /// Highest speed of a lane, as NVML's enum: 5 is 32 GT/s.
     fn nvmlDeviceGetPcieLinkMaxSpeed(device: Device, speed: Out<u32>) {
-        speed.give(has(device.gpu()?.page.pcie_gen_max))
+        speed.give(has(device.known_gpu()?.page.pcie_gen_max))
     }
 
     /// Speed of a lane now, Mbit/s.
     fn nvmlDeviceGetPcieSpeed(device: Device, speed: Out<u32>) {
-        let generation = has(device.gpu()?.page.pcie_gen)?;
+        let generation = has(device.known_gpu()?.page.pcie_gen)?;
         speed.put(match generation {
             1 => 2_500,
             2 => 5_000,
@@ -462,7 +461,7 @@ exports! {
 
     /// The NUMA node near the GPU.
     fn nvmlDeviceGetMemoryAffinity(device: Device, size: u32, mask: Mask, scope: u32) {
-        let node = has(device.board()?.page.numa_node)?;
+        let node = has(device.known_board()?.page.numa_node)?;
         if scope > 1 || size == 0 {
             return Err(Error::InvalidArgument);
         }
@@ -473,7 +472,7 @@ exports! {
 
     /// NUMA node of the GPU's own memory, where that is one: on coherent platforms.
     fn nvmlDeviceGetNumaNodeId(device: Device, node: Out<u32>) {
-        let page = device.gpu()?.page;
+        let page = device.known_gpu()?.page;
         node.there()?;
         match page.addressing_mode {
             2 => node.give(has(page.numa_node)),
@@ -483,12 +482,12 @@ exports! {
 
     /// Binds the calling thread to the processors near the GPU.
     fn nvmlDeviceSetCpuAffinity(device: Device) {
-        bind(&device.gpu()?.page.cpu_affinity)
+        bind(&device.known_gpu()?.page.cpu_affinity)
     }
 
     /// Lets the calling thread run everywhere again.
     fn nvmlDeviceClearCpuAffinity(device: Device) {
-        let count = device.gpu()?.session.node()?.cpu_count as usize;
+        let count = device.known_gpu()?.session.node()?.cpu_count as usize;
         let mut all = [0; WORDS];
         for cpu in 0..count.min(WORDS * 64) {
             all[cpu / 64] |= 1 << (cpu % 64);
@@ -504,7 +503,7 @@ exports! {
 
     /// The GPUs at a level from this one.
     fn nvmlDeviceGetTopologyNearestGpus(device: Device, level: u32, count: Out<u32>, devices: Out<nvmlDevice_t>) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         let level = Level::from_raw(level).ok_or(Error::InvalidArgument)?;
         let near: Answer<Vec<_>> =
             topology::at_level(&gpu, level).iter().map(|gpu| raw_device(gpu.handle())).collect();
@@ -513,7 +512,7 @@ exports! {
 
     /// Whether a GPU reaches another's memory: 0 read, 1 write, 2 over NVLink, 3 atomics, 4 over PCI.
     fn nvmlDeviceGetP2PStatus(first: Device, second: Device, way: u32, status: Out<u32>) {
-        let (first, second) = (first.gpu()?, second.gpu()?);
+        let (first, second) = (first.known_gpu()?, second.known_gpu()?);
         let over_nvlink = match way {
             0 | 1 | 4 => false,
             2 | 3 => true,
@@ -573,7 +572,7 @@ fn bus_id(page: &GpuPage) -> String {
     format!("{:08X}:{:02X}:{:02X}.0", page.pci_domain, page.pci_bus, page.pci_device)
 }
 
-fn legacy_bus_id(page: &GpuPage) -> String {
+pub(super) fn legacy_bus_id(page: &GpuPage) -> String {
     format!("{:04X}:{:02X}:{:02X}.0", page.pci_domain, page.pci_bus, page.pci_device)
 }
 

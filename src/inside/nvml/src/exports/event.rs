@@ -39,14 +39,14 @@ exports! {
 
     /// Adds kinds of events of a GPU to a set.
     fn nvmlDeviceRegisterEvents(device: Device, kinds: c_ulonglong, set: EventSet) {
-        let gpu = device.gpu()?;
+        let gpu = device.known_gpu()?;
         let set = library::with_sets(|sets| sets.get(set.0))?;
         set.register(&gpu, kinds)
     }
 
     /// Kinds of events that there are.
     fn nvmlDeviceGetSupportedEventTypes(device: Device, kinds: Out<c_ulonglong>) {
-        device.gpu()?;
+        device.known_gpu()?;
         kinds.put(KINDS)
     }
 

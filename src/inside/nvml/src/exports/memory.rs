@@ -12,6 +12,8 @@ use super::{Device, Out, exports};
 use crate::answer::{Answer, Error};
 use crate::machine::{Gpu, Target, has, has_wide};
 
+/// NVML's `NVML_MEMORY_LOCATION_SRAM`.
+const SRAM: usize = 7;
 /// One mebibyte.
 const MIB: u64 = 1 << 20;
 
@@ -58,7 +60,13 @@ exports! {
         memory.put(nvmlMemory_v2_t { total, reserved, free, used, ..memory.get()? })
     }
 
-    /// The window through which the processor sees the memory; a MIG device has its eighths of it.
+    /// Memory that confidential computing protects: none, since that is off.
+    fn nvmlDeviceGetConfComputeProtectedMemoryUsage(device: Device, memory: Out<nvmlMemory_t>) {
+        device.board()?;
+        memory.put(nvmlMemory_t { total: 0, free: 0, used: 0 })
+    }
+
+    /// The window through which the processor sees the memory; a MIG device has its part of it.
     fn nvmlDeviceGetBAR1MemoryInfo(device: Device, memory: Out<nvmlBAR1Memory_t>) {
         let (total, used) = match device.target()? {
             Target::Whole(gpu) => {
@@ -66,8 +74,9 @@ exports! {
                 (has_wide(page.bar1_total)?, has_wide(page.bar1_used)?)
             }
             Target::Slice(gpu, instance, _) => {
-                let whole = has_wide(gpu.present()?.page.bar1_total)?;
-                (whole / 8 * u64::from(instance.size), 0)
+                let page = gpu.present()?.page;
+                let of_a_slice = bar1_of_a_slice(has_wide(page.bar1_total)?, page.bar1_used, page.architecture);
+                (of_a_slice.saturating_mul(u64::from(instance.size)) / MIB * MIB, 0)
             }
         };
         memory.put(nvmlBAR1Memory_t { bar1Total: total, bar1Free: total.saturating_sub(used), bar1Used: used })
@@ -93,16 +102,19 @@ exports! {
 
     /// Memory errors in all.
     fn nvmlDeviceGetTotalEccErrors(device: Device, kind: u32, age: u32, count: Out<c_ulonglong>) {
-        let gpu = device.gpu()?;
+        let gpu = device.gpu_or(Error::NotSupported)?;
         let (uncorrected, aggregate) = counter(kind, age)?;
         count.there()?;
         gpu.counts_memory_errors()?;
         count.put(gpu.memory_errors(uncorrected, aggregate))
     }
 
-    /// Memory errors of one place.
+    /// Memory errors of one place. A MIG device tells of SRAM alone, and what the board counts there.
     fn nvmlDeviceGetMemoryErrorCounter(device: Device, kind: u32, age: u32, place: u32, count: Out<c_ulonglong>) {
-        let gpu = device.gpu()?;
+        let gpu = match device.target()? {
+            Target::Slice(gpu, ..) if (kind, age, place) == (1, 0, SRAM as u32) => gpu.answering()?,
+            _ => device.gpu()?,
+        };
         let (uncorrected, aggregate) = counter(kind, age)?;
         let counts = &gpu.counters(aggregate)[usize::from(uncorrected)];
         let value = *counts.get(place as usize).ok_or(Error::InvalidArgument)?;
@@ -131,7 +143,6 @@ exports! {
 
     /// Errors of SRAM by kind, and whether there are too many.
     fn nvmlDeviceGetSramEccErrorStatus(device: Device, status: Out<nvmlEccSramErrorStatus_v1_t>) {
-        const SRAM: usize = 7;
         let gpu = device.gpu()?;
         status.version(1)?;
         gpu.counts_memory_errors()?;
@@ -257,6 +268,20 @@ fn bytes(device: Device) -> Answer<Bytes> {
             Bytes { total, reserved: 0, used: instance.memory_used.min(total) }
         }
     })
+}
+
+/// Bytes of the window that a MIG device has for each memory slice.
+///
+/// Source: captures of an H100 and an H200 under 580 and 590, which share what the window has beyond the memory,
+/// less 64 MiB each; and NVIDIA's MIG guide, where an A100's devices have eighths of the whole window less 1 MiB.
+fn bar1_of_a_slice(total: u64, used: u64, architecture: u32) -> u64 {
+    const HOPPER: u32 = 9;
+    if architecture >= HOPPER {
+        (total.saturating_sub(used) / 8).saturating_sub(64 * MIB)
+    } else {
+        // So that whole mebibytes of it are one less.
+        (total / 8).saturating_sub(1)
+    }
 }
 
 /// Kind 0 corrected, 1 uncorrected; age 0 volatile, 1 aggregate.

@@ -283,16 +283,37 @@ impl Device {
 
     /// The GPU, when it answers; MIG devices have no such value.
     fn gpu(self) -> Answer<Gpu> {
+        self.gpu_or(Error::Unknown)
+    }
+
+    /// The same with another error for a GPU whose firmware hangs.
+    fn gpu_or(self, hung: Error) -> Answer<Gpu> {
         match self.target()? {
-            Target::Whole(gpu) => gpu.answering(),
+            Target::Whole(gpu) => gpu.answering_or(hung),
             Target::Slice(..) => Err(Error::NotSupported),
         }
     }
 
     /// The GPU, itself or that of the MIG device, when it answers.
     fn board(self) -> Answer<Gpu> {
+        self.board_or(Error::Unknown)
+    }
+
+    /// The same with another error for a GPU whose firmware hangs.
+    fn board_or(self, hung: Error) -> Answer<Gpu> {
         match self.target()? {
-            Target::Whole(gpu) | Target::Slice(gpu, ..) => gpu.answering(),
+            Target::Whole(gpu) | Target::Slice(gpu, ..) => gpu.answering_or(hung),
+        }
+    }
+
+    /// The GPU, for what the driver has in memory or the bus tells, even when the firmware hangs.
+    ///
+    /// Source: reports of an H100 after Xid 119, whose table has name, persistence, bus id, temperature, P0,
+    /// memory and compute mode, `N/A` for display, power, load and errors, and `ERR!` for fan and MIG.
+    fn known_gpu(self) -> Answer<Gpu> {
+        match self.target()? {
+            Target::Whole(gpu) => gpu.present(),
+            Target::Slice(..) => Err(Error::NotSupported),
         }
     }
 

@@ -4,11 +4,12 @@
 //! the same build knows. Ours has one, under an id of its own; every other is refused, as an unknown one
 //! is by NVIDIA's library. The program at the other end of this agreement is `nvidia-smi` (`raw.rs` there).
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
 use crashcart_hardware::command::{Command, Status, Verb};
 use nvml_wrapper_sys::bindings::{nvmlDevice_t, nvmlReturn_t};
 
+use super::device::legacy_bus_id;
 use super::{Argument, Device, In, Out, boundary, exports};
 use crate::answer::{Answer, Error};
 use crate::machine::{Gpu, Target};
@@ -22,9 +23,11 @@ const ID: [u8; 16] = *b"crashcart-smi-01";
 struct Table {
     bytes: usize,
     reset: unsafe extern "C" fn(*const nvmlDevice_t, u32, *mut nvmlReturn_t, *mut u64) -> nvmlReturn_t,
+    gpu_part_number: unsafe extern "C" fn(nvmlDevice_t, *mut c_char, u32) -> nvmlReturn_t,
+    bus_id: unsafe extern "C" fn(u32, *mut c_char, u32) -> nvmlReturn_t,
 }
 
-static TABLE: Table = Table { bytes: size_of::<Table>(), reset };
+static TABLE: Table = Table { bytes: size_of::<Table>(), reset, gpu_part_number, bus_id };
 
 exports! {
     /// The table with this id.
@@ -72,6 +75,32 @@ unsafe extern "C" fn reset(
             outcomes.nth(at).put(status)?;
         }
         missing.put(lacks)
+    })
+}
+
+/// Part number of the chip, where NVML tells that of the board alone.
+///
+/// # Safety
+/// `text` is null or room for `length` characters.
+unsafe extern "C" fn gpu_part_number(device: nvmlDevice_t, text: *mut c_char, length: u32) -> nvmlReturn_t {
+    boundary(move || {
+        // SAFETY: the caller's promise above is the one that `take` asks for; a handle is only looked up.
+        let (device, text) = unsafe { (Device::take(device), Out::take(text)) };
+        let gpu = device.known_board()?;
+        text.give_text(length, gpu.text(&gpu.page.gpu_part_number))
+    })
+}
+
+/// Place on the bus of the GPU with this index, also of one that NVML gives no handle for.
+///
+/// # Safety
+/// `text` is null or room for `length` characters.
+unsafe extern "C" fn bus_id(index: u32, text: *mut c_char, length: u32) -> nvmlReturn_t {
+    boundary(move || {
+        // SAFETY: the caller's promise above is the one that `take` asks for.
+        let text = unsafe { Out::take(text) };
+        let page = library::session()?.by_index(index as usize)?.page;
+        text.give_text(length, Ok(&legacy_bus_id(&page)))
     })
 }
 

@@ -180,7 +180,7 @@ exports! {
 
     /// Who may have a compute context: 0 all, 2 nobody, 3 one process.
     fn nvmlDeviceGetComputeMode(device: Device, mode: Out<nvmlComputeMode_t>) {
-        mode.give(has(device.board()?.page.compute_mode))
+        mode.give(has(device.known_board()?.page.compute_mode))
     }
 
     /// Driver model: Windows' alone.
@@ -221,12 +221,12 @@ exports! {
 
     /// Whether the driver keeps accounts of processes.
     fn nvmlDeviceGetAccountingMode(device: Device, mode: Out<nvmlEnableState_t>) {
-        mode.give(has(device.gpu()?.page.accounting))
+        mode.give(has(device.known_gpu()?.page.accounting))
     }
 
     /// How many processes it remembers.
     fn nvmlDeviceGetAccountingBufferSize(device: Device, size: Out<u32>) {
-        has(device.gpu()?.page.accounting)?;
+        has(device.known_gpu()?.page.accounting)?;
         size.put(ACCOUNTS)
     }
 
