@@ -29,11 +29,17 @@ pub enum Action {
     HelpOf(String),
     Version,
     List,
+    /// GPUs that the driver was told to leave alone.
+    ListExcluded,
     Summary,
     Query {
         sections: Option<u32>,
         xml: bool,
+        /// The definition of its document type within the XML.
+        dtd: bool,
     },
+    /// That definition alone.
+    Dtd,
     Select {
         subject: Subject,
         fields: Vec<String>,
@@ -44,12 +50,15 @@ pub enum Action {
     /// Resets GPUs, all in one request.
     Reset,
     Topology(Matrix),
-    Links(LinkView),
+    /// Of all links, or of one.
+    Links(LinkView, Option<u32>),
     Monitor {
         kind: Monitor,
         count: Option<u64>,
         groups: Option<String>,
-        time: bool,
+        stamp: Stamp,
+        /// `dmon` alone: rows as CSV.
+        csv: Option<Format>,
     },
     Mig(Mig),
 }
@@ -78,10 +87,25 @@ pub enum Setting {
     Mig(bool),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Matrix {
     /// How each pair is joined.
     Paths,
+    /// The same, NVLinks left out.
+    PciPaths,
+    /// Which GPUs are near a processor.
+    NearProcessor(u32),
+    /// Which GPUs are so far from one: `nvmlGpuTopologyLevel_t`.
+    Nearest {
+        level: u32,
+        of: String,
+    },
+    /// How the two named are joined.
+    Between,
+    /// Which NUMA node has the processors, the memory or the GPU itself.
+    NumaOfProcessors,
+    NumaOfMemory,
+    NumaOfGpu,
     /// Whether each pair can do this together: the index of NVML's capability.
     Peer(usize),
 }
@@ -92,12 +116,24 @@ pub enum LinkView {
     Errors,
     Capabilities,
     Remote,
+    RemoteLink,
+    /// Of data, or with what goes along with it.
+    Throughput {
+        data: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Monitor {
     Devices,
     Processes,
+}
+
+/// What stands before each row of a watch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    pub date: bool,
+    pub time: bool,
 }
 
 /// `nvidia-smi mig`.
@@ -276,7 +312,7 @@ fn plain(mut words: Words<'_>) -> Result<Arguments, Mistake> {
         error_on_warning: false,
         action: Action::Summary,
     };
-    let (mut query, mut xml, mut wanted) = (false, false, None);
+    let (mut query, mut xml, mut dtd, mut wanted) = (false, false, false, None);
     let mut select: Option<(Subject, Vec<String>)> = None;
     let mut format = None;
     let mut settings = Vec::new();
@@ -286,6 +322,8 @@ fn plain(mut words: Words<'_>) -> Result<Arguments, Mistake> {
             "-h" | "--help" => other = Some(Action::Help),
             "--version" => other = Some(Action::Version),
             "-L" | "--list-gpus" => other = Some(Action::List),
+            "-B" | "--list-excluded-gpus" => other = Some(Action::ListExcluded),
+            "--dtd" => dtd = true,
             "-q" | "--query" => query = true,
             "-a" => query = true,
             "-x" | "--xml-format" => xml = true,
@@ -310,12 +348,6 @@ fn plain(mut words: Words<'_>) -> Result<Arguments, Mistake> {
                 }
                 wanted = Some(bits);
             }
-            "--query-gpu" => select = Some((Subject::Gpu, list(words.value(&typed)?))),
-            "--query-compute-apps" => select = Some((Subject::ComputeApps, list(words.value(&typed)?))),
-            "--query-accounted-apps" => select = Some((Subject::AccountedApps, list(words.value(&typed)?))),
-            "--help-query-gpu" => other = Some(Action::HelpFields(Subject::Gpu)),
-            "--help-query-compute-apps" => other = Some(Action::HelpFields(Subject::ComputeApps)),
-            "--help-query-accounted-apps" => other = Some(Action::HelpFields(Subject::AccountedApps)),
             "--format" => format = Some(self::format(&typed, words.value(&typed)?)?),
             "-eow" | "--error-on-warning" => out.error_on_warning = true,
             // `bus` asks for another kind of reset; here both kinds do the same.
@@ -323,10 +355,16 @@ fn plain(mut words: Words<'_>) -> Result<Arguments, Mistake> {
                 None | Some("bus") => other = Some(Action::Reset),
                 Some(value) => return Err(invalid(typed.name, value)),
             },
-            _ => settings.push(setting(&typed, &mut words)?),
+            name => match (subject(name, "--"), subject(name, "--help-")) {
+                (Some(subject), _) => select = Some((subject, list(words.value(&typed)?))),
+                (None, Some(subject)) => other = Some(Action::HelpFields(subject)),
+                (None, None) => settings.push(setting(&typed, &mut words)?),
+            },
         }
     }
     out.action = match (other, select, settings.is_empty()) {
+        (None, None, true) if dtd && !query && !xml => Action::Dtd,
+        _ if dtd && !(query && xml) => return Err(combination()),
         (Some(action), None, true) if !query => action,
         (None, Some((subject, fields)), true) if !query => {
             let Some(format) = format else {
@@ -338,11 +376,19 @@ fn plain(mut words: Words<'_>) -> Result<Arguments, Mistake> {
             Action::Select { subject, fields, format }
         }
         (None, None, false) if !query => Action::Set(settings),
-        (None, None, true) if query && !(xml && wanted.is_some()) => Action::Query { sections: wanted, xml },
+        (None, None, true) if query && !(xml && wanted.is_some()) => {
+            Action::Query { sections: wanted, xml, dtd }
+        }
         (None, None, true) if !query && !xml && wanted.is_none() && format.is_none() => Action::Summary,
         _ => return Err(combination()),
     };
     Ok(out)
+}
+
+/// What an option like `--query-gpu` asks of.
+fn subject(option: &str, dashes: &str) -> Option<Subject> {
+    let name = option.strip_prefix(dashes)?;
+    Subject::ALL.into_iter().find(|subject| subject.option() == name)
 }
 
 fn format(typed: &Typed<'_>, value: &str) -> Result<Format, Mistake> {
@@ -352,7 +398,7 @@ fn format(typed: &Typed<'_>, value: &str) -> Result<Format, Mistake> {
         match one.as_str() {
             "csv" => csv = true,
             "noheader" => format.no_header = true,
-            "nounits" => format.no_units = true,
+            "nounits" | "nounit" => format.no_units = true,
             other => return Err(invalid(typed.name, other)),
         }
     }
@@ -456,6 +502,20 @@ fn topology(mut words: Words<'_>) -> Result<Arguments, Mistake> {
         match typed.name {
             "-h" | "--help" => return Ok(done(ids, None, None, Action::HelpOf("topo".into()))),
             "-m" | "--matrix" => matrix = Some(Matrix::Paths),
+            "-mp" | "--matrix_pci" => matrix = Some(Matrix::PciPaths),
+            "-c" | "--cpu" => matrix = Some(Matrix::NearProcessor(number(&typed, words.value(&typed)?)?)),
+            "-n" | "--nearest_gpus" => {
+                let value = words.value(&typed)?;
+                let level: u32 = number(&typed, value)?;
+                if level > 5 {
+                    return Err(invalid(typed.name, value));
+                }
+                matrix = Some(Matrix::Nearest { level: level * 10, of: String::new() });
+            }
+            "-p" | "--gpu_path" => matrix = Some(Matrix::Between),
+            "-C" | "--get-numa-id-of-nearby-cpu" => matrix = Some(Matrix::NumaOfProcessors),
+            "-M" | "--get-numa-id-of-nearby-mem" => matrix = Some(Matrix::NumaOfMemory),
+            "-gnid" | "--gpu-numa-id" => matrix = Some(Matrix::NumaOfGpu),
             "-p2p" | "--p2pstatus" => {
                 let value = words.value(&typed)?;
                 matrix = Some(Matrix::Peer(match value {
@@ -472,15 +532,35 @@ fn topology(mut words: Words<'_>) -> Result<Arguments, Mistake> {
         }
     }
     let matrix = matrix.ok_or_else(combination)?;
+    let matrix = match matrix {
+        // All GPUs are looked at, the one named among them.
+        Matrix::Nearest { level, .. } => match std::mem::take(&mut ids).as_slice() {
+            [one] => Matrix::Nearest { level, of: one.clone() },
+            _ => return Err(combination()),
+        },
+        Matrix::Between if ids.len() != 2 => return Err(combination()),
+        other => other,
+    };
     Ok(done(ids, None, None, Action::Topology(matrix)))
 }
 
 fn links(mut words: Words<'_>) -> Result<Arguments, Mistake> {
     let mut ids = Vec::new();
-    let mut view = None;
+    let (mut view, mut link) = (None, None);
     while let Some(typed) = words.next() {
         match typed.name {
             "-h" | "--help" => return Ok(done(ids, None, None, Action::HelpOf("nvlink".into()))),
+            "-R" | "--remotelinkinfo" => view = Some(LinkView::RemoteLink),
+            "-gt" | "--getthroughput" => {
+                let value = words.value(&typed)?;
+                let data = match value {
+                    "d" => true,
+                    "r" => false,
+                    _ => return Err(invalid(typed.name, value)),
+                };
+                view = Some(LinkView::Throughput { data });
+            }
+            "-l" | "--link" => link = Some(number(&typed, words.value(&typed)?)?),
             "-s" | "--status" => view = Some(LinkView::Status),
             "-e" | "--errorcounters" => view = Some(LinkView::Errors),
             "-c" | "--capabilities" => view = Some(LinkView::Capabilities),
@@ -489,29 +569,43 @@ fn links(mut words: Words<'_>) -> Result<Arguments, Mistake> {
             _ => return Err(combination()),
         }
     }
-    Ok(done(ids, None, None, Action::Links(view.ok_or_else(combination)?)))
+    Ok(done(ids, None, None, Action::Links(view.ok_or_else(combination)?, link)))
 }
 
 fn monitor(mut words: Words<'_>, kind: Monitor) -> Result<Arguments, Mistake> {
     let name = if kind == Monitor::Devices { "dmon" } else { "pmon" };
     let mut ids = Vec::new();
-    let (mut count, mut pause, mut groups, mut time, mut file) = (None, 1, None, false, None);
+    let (mut count, mut pause, mut groups, mut file) = (None, 1, None, None);
+    let (mut stamp, mut csv) = (Stamp::default(), None);
+    let known = if kind == Monitor::Devices { crate::monitor::GROUPS } else { "um" };
     while let Some(typed) = words.next() {
         match typed.name {
             "-h" | "--help" => return Ok(done(ids, None, None, Action::HelpOf(name.into()))),
             "-i" | "--id" => ids.extend(list(words.value(&typed)?)),
             "-c" | "--count" => count = Some(number(&typed, words.value(&typed)?)?),
             "-d" | "--delay" => pause = number(&typed, words.value(&typed)?)?,
-            "-s" | "--select" => groups = Some(words.value(&typed)?.to_owned()),
+            "-s" | "--select" => {
+                let value = words.value(&typed)?;
+                if !value.chars().all(|group| known.contains(group)) {
+                    return Err(invalid(typed.name, value));
+                }
+                groups = Some(value.to_owned());
+            }
             "-o" | "--options" => {
-                words.value(&typed)?;
-                time = true;
+                let value = words.value(&typed)?;
+                if !value.chars().all(|option| matches!(option, 'D' | 'T')) {
+                    return Err(invalid(typed.name, value));
+                }
+                stamp = Stamp { date: value.contains('D'), time: value.contains('T') };
+            }
+            "--format" if kind == Monitor::Devices => {
+                csv = Some(format(&typed, words.value(&typed)?)?);
             }
             "-f" | "--filename" => file = Some(words.value(&typed)?.into()),
             _ => return Err(combination()),
         }
     }
-    let action = Action::Monitor { kind, count, groups, time };
+    let action = Action::Monitor { kind, count, groups, stamp, csv };
     Ok(done(ids, Some(Duration::from_secs(pause)), file, action))
 }
 

@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-use crate::fields::{self, Field, Row};
-use crate::node::{Code, Driver, Live, Node};
+use crate::fields::{self, Cause, Field, Of, Row};
+use crate::node::{Code, Driver, Live, Node, Reading, RetiredPage};
 use crate::table::complaint;
 use crate::words::refusal;
 
@@ -16,6 +16,9 @@ pub enum Subject {
     Gpu,
     ComputeApps,
     AccountedApps,
+    RetiredPages,
+    RemappedRows,
+    SupportedClocks,
 }
 
 /// How rows are to be written.
@@ -26,11 +29,23 @@ pub struct Format {
 }
 
 impl Subject {
+    pub const ALL: [Self; 6] = [
+        Self::Gpu,
+        Self::ComputeApps,
+        Self::AccountedApps,
+        Self::RetiredPages,
+        Self::RemappedRows,
+        Self::SupportedClocks,
+    ];
+
     pub fn fields(self) -> Vec<Field> {
         match self {
             Subject::Gpu => fields::gpu(),
             Subject::ComputeApps => fields::compute_apps(),
             Subject::AccountedApps => fields::accounted_apps(),
+            Subject::RetiredPages => fields::retired_pages(),
+            Subject::RemappedRows => fields::remapped_rows(),
+            Subject::SupportedClocks => fields::supported_clocks(),
         }
     }
 
@@ -40,6 +55,9 @@ impl Subject {
             Subject::Gpu => "query-gpu",
             Subject::ComputeApps => "query-compute-apps",
             Subject::AccountedApps => "query-accounted-apps",
+            Subject::RetiredPages => "query-retired-pages",
+            Subject::RemappedRows => "query-remapped-rows",
+            Subject::SupportedClocks => "query-supported-clocks",
         }
     }
 }
@@ -98,26 +116,40 @@ pub fn render(
 }
 
 fn rows<'n>(node: &'n Node, subject: Subject, index: u32, live: &'n Live, now: &'n str) -> Vec<Row<'n>> {
-    let plain = Row { node, index, live, now, process: None, accounted: None };
+    let row = |of| Row { node, index, live, now, of };
+    let board = &live.board;
     match subject {
-        Subject::Gpu => vec![plain],
-        Subject::ComputeApps => live
-            .board
-            .processes
-            .as_deref()
-            .unwrap_or_default()
-            .iter()
-            .filter(|one| one.compute)
-            .map(|one| Row { process: Some(one), ..plain })
+        Subject::Gpu | Subject::RemappedRows => vec![row(Of::Gpu)],
+        Subject::ComputeApps => {
+            let all = board.processes.as_deref().unwrap_or_default();
+            all.iter().filter(|one| one.compute).map(|one| row(Of::Process(one))).collect()
+        }
+        Subject::AccountedApps => {
+            board.accounted.as_deref().unwrap_or_default().iter().map(|one| row(Of::Accounted(one))).collect()
+        }
+        Subject::RetiredPages => [Cause::SingleBit, Cause::DoubleBit]
+            .into_iter()
+            .flat_map(|cause| {
+                let list = match cause {
+                    Cause::SingleBit => &board.retired_pages_single_bit,
+                    Cause::DoubleBit => &board.retired_pages_double_bit,
+                };
+                // Where there is no such list, that stands in a row of its own.
+                let pages: Vec<Reading<RetiredPage>> = match list {
+                    Ok(pages) => pages.iter().map(|page| Ok(*page)).collect(),
+                    Err(code) => vec![Err(*code)],
+                };
+                pages.into_iter().map(move |page| row(Of::Retired(page, cause)))
+            })
             .collect(),
-        Subject::AccountedApps => live
-            .board
-            .accounted
-            .as_deref()
-            .unwrap_or_default()
-            .iter()
-            .map(|one| Row { accounted: Some(one), ..plain })
-            .collect(),
+        Subject::SupportedClocks => {
+            let all = board.supported_clocks.as_deref().unwrap_or_default();
+            all.iter()
+                .flat_map(|(memory, graphics)| {
+                    graphics.iter().map(|graphics| row(Of::Clocks(*memory, *graphics)))
+                })
+                .collect()
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! Names, order, units and which branch has them follow `--help-query-gpu` of 580.173.02 and 590.48.01,
 //! and for older branches what their captures lack; the explanations are ours. Pure.
 
-use crate::node::{Accounted, Board, Code, Driver, Live, Node, Place, Process, Reading};
+use crate::node::{Accounted, Board, Code, Driver, Live, Node, Place, Process, Reading, RetiredPage};
 use crate::words::*;
 
 /// One GPU as a row of CSV: node, GPU, time.
@@ -14,13 +14,31 @@ pub struct Row<'n> {
     pub index: u32,
     pub live: &'n Live,
     pub now: &'n str,
-    pub process: Option<&'n Process>,
-    pub accounted: Option<&'n Accounted>,
+    pub of: Of<'n>,
+}
+
+/// What a row tells of beside its GPU.
+#[derive(Clone, Copy)]
+pub enum Of<'n> {
+    Gpu,
+    Process(&'n Process),
+    Accounted(&'n Accounted),
+    /// A page and why it was retired, or why there is no list of such pages.
+    Retired(Reading<RetiredPage>, Cause),
+    /// A memory clock and a graphics clock that goes with it, MHz.
+    Clocks(u32, u32),
+}
+
+/// Why a page of memory is used no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    SingleBit,
+    DoubleBit,
 }
 
 type Read = Box<dyn Fn(&Row<'_>) -> Reading<String>>;
 /// Which reading of the board.
-type Of<T> = fn(&Board) -> &Reading<T>;
+type Source<T> = fn(&Board) -> &Reading<T>;
 /// How a value that holds several is told.
 type Told<T> = fn(&T) -> String;
 type Names = &'static [&'static str];
@@ -423,7 +441,7 @@ fn load() -> Vec<Field> {
         );
     }
     let count = |value: u64| value.to_string();
-    let counters: [(&'static str, Of<u64>); 5] = [
+    let counters: [(&'static str, Source<u64>); 5] = [
         ("clocks_event_reasons_counters.sw_power_cap", |board| &board.reason_power_cap),
         ("clocks_event_reasons_counters.sync_boost", |board| &board.reason_sync_boost),
         ("clocks_event_reasons_counters.sw_thermal_slowdown", |board| &board.reason_software_thermal),
@@ -476,7 +494,7 @@ fn load() -> Vec<Field> {
             |(major, minor)| format!("{major}.{minor}"),
         ),
     ]);
-    let engines: [(&'static str, &'static str, Since, Of<u32>); 6] = [
+    let engines: [(&'static str, &'static str, Since, Source<u32>); 6] = [
         ("utilization.gpu", "Share of time in which a kernel ran.", Since::Always, |board| {
             &board.utilization_gpu
         }),
@@ -662,7 +680,6 @@ fn ecc() -> Vec<Field> {
 }
 
 fn retirement() -> Vec<Field> {
-    let number = |value: u32| value.to_string();
     let rows = |name, meaning: &str, read: fn(&crate::node::Remapped) -> String| {
         field(name, meaning, move |row| match &row.live.board.remapped {
             Ok(_) if row.live.mig_enabled() => Err(Code::NOT_SUPPORTED),
@@ -674,15 +691,15 @@ fn retirement() -> Vec<Field> {
         board(
             "retired_pages.single_bit_ecc.count",
             "Pages retired for single bit errors.",
-            |board| &board.retired_single_bit,
-            number,
+            |board| &board.retired_pages_single_bit,
+            |pages| pages.len().to_string(),
         )
         .or(&["retired_pages.sbe"]),
         board(
             "retired_pages.double_bit.count",
             "Pages retired for a double bit error.",
-            |board| &board.retired_double_bit,
-            number,
+            |board| &board.retired_pages_double_bit,
+            |pages| pages.len().to_string(),
         )
         .or(&["retired_pages.dbe"]),
         board(
@@ -756,7 +773,7 @@ fn heat_and_power() -> Vec<Field> {
             row.live.board.power_management.map(on)
         }),
     ];
-    let readings: [(&'static str, Names, &'static str, Of<u32>); 8] = [
+    let readings: [(&'static str, Names, &'static str, Source<u32>); 8] = [
         ("power.draw", &[], "Power drawn by the board.", |board| &board.power_draw),
         ("power.draw.average", &["gpu.power.draw.average"], "Power drawn over the last second.", |board| {
             &board.power_average
@@ -825,13 +842,13 @@ fn heat_and_power() -> Vec<Field> {
 }
 
 fn clocks() -> Vec<Field> {
-    let now: [(&'static str, Names, Of<u32>); 4] = [
+    let now: [(&'static str, Names, Source<u32>); 4] = [
         ("clocks.current.graphics", &["clocks.gr"], |board| &board.clock_graphics),
         ("clocks.current.sm", &["clocks.sm"], |board| &board.clock_sm),
         ("clocks.current.memory", &["clocks.mem"], |board| &board.clock_memory),
         ("clocks.current.video", &["clocks.video"], |board| &board.clock_video),
     ];
-    let old: [(&'static str, Names, Of<u32>); 4] = [
+    let old: [(&'static str, Names, Source<u32>); 4] = [
         ("clocks.applications.graphics", &["clocks.applications.gr"], |board| &board.clock_app_graphics),
         ("clocks.applications.memory", &["clocks.applications.mem"], |board| &board.clock_app_memory),
         ("clocks.default_applications.graphics", &["clocks.default_applications.gr"], |board| {
@@ -841,7 +858,7 @@ fn clocks() -> Vec<Field> {
             &board.clock_app_default_memory
         }),
     ];
-    let most: [(&'static str, Names, Of<u32>); 3] = [
+    let most: [(&'static str, Names, Source<u32>); 3] = [
         ("clocks.max.graphics", &["clocks.max.gr"], |board| &board.clock_max_graphics),
         ("clocks.max.sm", &[], |board| &board.clock_max_sm),
         ("clocks.max.memory", &["clocks.max.mem"], |board| &board.clock_max_memory),
@@ -992,22 +1009,28 @@ fn rest() -> Vec<Field> {
     all
 }
 
-/// All of `--query-compute-apps`.
-pub fn compute_apps() -> Vec<Field> {
+/// What identifies a row that is not a GPU's own, in the order of its help, which is another than that of GPUs.
+fn identity() -> Vec<Field> {
     let mut all = common(false);
-    // The order of its help differs from that of GPUs.
     all.swap(2, 4);
     all.swap(3, 4);
+    all
+}
+
+/// All of `--query-compute-apps`.
+pub fn compute_apps() -> Vec<Field> {
+    fn of(row: &Row<'_>, read: fn(&Process) -> Reading<String>) -> Reading<String> {
+        match row.of {
+            Of::Process(one) => read(one),
+            _ => Err(Code::NOT_FOUND),
+        }
+    }
+    let mut all = identity();
     all.extend([
-        field("pid", "Process that computes.", |row| {
-            row.process.map(|one| one.pid.to_string()).ok_or(Code::NOT_FOUND)
-        }),
-        field("process_name", "Its name.", |row| {
-            row.process.map_or(Err(Code::NOT_FOUND), |one| one.name.clone())
-        })
-        .or(&["name"]),
-        field("used_gpu_memory", "Memory that it has on the GPU.", |row| {
-            row.process.map_or(Err(Code::NOT_FOUND), |one| one.memory.map(|bytes| mib(bytes).to_string()))
+        field("pid", "Process that computes.", move |row| of(row, |one| Ok(one.pid.to_string()))),
+        field("process_name", "Its name.", move |row| of(row, |one| one.name.clone())).or(&["name"]),
+        field("used_gpu_memory", "Memory that it has on the GPU.", move |row| {
+            of(row, |one| one.memory.map(|bytes| mib(bytes).to_string()))
         })
         .or(&["used_memory"])
         .unit("MiB"),
@@ -1017,12 +1040,13 @@ pub fn compute_apps() -> Vec<Field> {
 
 /// All of `--query-accounted-apps`.
 pub fn accounted_apps() -> Vec<Field> {
-    let mut all = common(false);
-    all.swap(2, 4);
-    all.swap(3, 4);
     fn of(row: &Row<'_>, read: fn(&Accounted) -> Option<String>) -> Reading<String> {
-        row.accounted.and_then(read).ok_or(Code::NOT_SUPPORTED)
+        match row.of {
+            Of::Accounted(one) => read(one).ok_or(Code::NOT_SUPPORTED),
+            _ => Err(Code::NOT_SUPPORTED),
+        }
     }
+    let mut all = identity();
     all.extend([
         unknown("vgpu_instance", "vGPU."),
         field("pid", "Process that computed.", |row| of(row, |one| Some(one.pid.to_string()))),
@@ -1042,6 +1066,62 @@ pub fn accounted_apps() -> Vec<Field> {
         .unit("MiB"),
         field("time", "How long its context was there.", |row| of(row, |one| Some(one.time.to_string())))
             .unit("ms"),
+    ]);
+    all
+}
+
+/// All of `--query-retired-pages`.
+pub fn retired_pages() -> Vec<Field> {
+    fn page(row: &Row<'_>, write: fn(RetiredPage) -> String) -> Reading<String> {
+        match row.of {
+            Of::Retired(page, _) => page.map(write),
+            _ => Err(Code::NOT_SUPPORTED),
+        }
+    }
+    let mut all = identity();
+    all.extend([
+        field("retired_pages.address", "Where the page is.", |row| {
+            page(row, |page| format!("0x{:016x}", page.address))
+        }),
+        field("retired_pages.timestamp", "When it was retired.", |row| {
+            page(row, |page| crate::clock::moment(page.at_us))
+        }),
+        field("retired_pages.cause", "Why: Single Bit ECC (several of them) or Double Bit ECC.", |row| {
+            match row.of {
+                Of::Retired(_, Cause::SingleBit) => Ok("Single Bit ECC".into()),
+                Of::Retired(_, Cause::DoubleBit) => Ok("Double Bit ECC".into()),
+                _ => Err(Code::NOT_SUPPORTED),
+            }
+        }),
+    ]);
+    all
+}
+
+/// All of `--query-remapped-rows`.
+pub fn remapped_rows() -> Vec<Field> {
+    let mut all = identity();
+    all.extend(retirement().into_iter().filter(|field| field.name.starts_with("remapped_rows.")));
+    all
+}
+
+/// All of `--query-supported-clocks`.
+pub fn supported_clocks() -> Vec<Field> {
+    fn clock(row: &Row<'_>, which: fn((u32, u32)) -> u32) -> Reading<String> {
+        match row.of {
+            Of::Clocks(memory, graphics) => Ok(which((memory, graphics)).to_string()),
+            _ => Err(Code::NOT_SUPPORTED),
+        }
+    }
+    let mut all = identity();
+    all.extend([
+        field("memory", "Clock of the memory.", |row| clock(row, |(memory, _)| memory))
+            .or(&["mem"])
+            .unit("MHz"),
+        field("graphics", "A clock of graphics and SM that goes with it.", |row| {
+            clock(row, |(_, graphics)| graphics)
+        })
+        .or(&["gr"])
+        .unit("MHz"),
     ]);
     all
 }

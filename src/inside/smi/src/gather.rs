@@ -131,7 +131,7 @@ pub fn node(nvml: &Nvml, ids: &[String], want: Want) -> Node {
         nvml_version: nvml.sys_nvml_version().map_err(Code::from),
         cuda_version: raw::cuda_version(nvml),
     };
-    Node { system, attached, gpus, paths }
+    Node { system, attached, excluded: raw::excluded(nvml).unwrap_or_default(), gpus, paths }
 }
 
 /// Where the machine has the GPU that NVML will not hand out: as a library of ours says, or by the kernel's list
@@ -155,12 +155,12 @@ fn ok<T>(answer: Result<T, NvmlError>) -> Reading<T> {
 
 /// What `-i` is compared with.
 fn identity(device: &Device<'_>) -> Live {
-    let mut board = Board::unread(Code::NOT_SUPPORTED);
-    board.name = ok(device.name());
-    board.uuid = ok(device.uuid());
-    board.serial = ok(device.serial());
-    board.pci = raw::pci(device);
-    Live { board, ecc: EccCounts::unread(Code::NOT_SUPPORTED) }
+    let mut live = Live::unread(Code::NOT_SUPPORTED);
+    live.board.name = ok(device.name());
+    live.board.uuid = ok(device.uuid());
+    live.board.serial = ok(device.serial());
+    live.board.pci = raw::pci(device);
+    live
 }
 
 fn fill(nvml: &Nvml, device: &Device<'_>, live: &mut Live, want: Want) {
@@ -339,9 +339,15 @@ fn detail(device: &Device<'_>, board: &mut Board) {
     });
     board.dram_encryption = raw::dram_encryption(device);
     board.sram = raw::sram(device);
-    let retired = |cause| ok(device.retired_pages(cause)).map(|pages| pages.len() as u32);
-    board.retired_single_bit = retired(RetirementCause::MultipleSingleBitEccErrors);
-    board.retired_double_bit = retired(RetirementCause::DoubleBitEccError);
+    let retired = |cause| {
+        let page = |page: nvml_wrapper::structs::device::RetiredPage| RetiredPage {
+            address: page.address,
+            at_us: page.timestamp,
+        };
+        ok(device.retired_pages(cause)).map(|pages| pages.into_iter().map(page).collect())
+    };
+    board.retired_pages_single_bit = retired(RetirementCause::MultipleSingleBitEccErrors);
+    board.retired_pages_double_bit = retired(RetirementCause::DoubleBitEccError);
     board.retired_pending = ok(device.are_pages_pending_retired());
     board.remapped = raw::remapped(device);
     board.remap_histogram = raw::remap_histogram(device);
@@ -528,6 +534,9 @@ fn links(device: &Device<'_>) -> Reading<Vec<Link>> {
                 crc: ok(link.error_counter(ErrorCounter::DlCrcFlit)),
                 capability: capabilities.map(|which| ok(link.has_capability(which))),
                 remote: ok(link.remote_pci_info()).map(|pci| pci.bus_id),
+                remote_link: raw::field_as(device, 146, number),
+                data: [138, 139].map(|id| raw::field_as(device, id, number)),
+                raw: [140, 141].map(|id| raw::field_as(device, id, number)),
             }
         })
         .collect())

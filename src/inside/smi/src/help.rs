@@ -16,6 +16,7 @@ nvidia-smi [OPTION [VALUE]]...
   LISTS AND TABLES
     (no arguments)                    A table of all GPUs.
     -L,   --list-gpus                 One line for each GPU, and for each MIG device.
+    -B,   --list-excluded-gpus        GPUs that the driver was told to leave alone.
     -q,   --query                     Everything about each GPU.
     -d,   --display=SECTION,...       With -q: only these sections:
                                         MEMORY, UTILIZATION, ECC, TEMPERATURE, POWER, CLOCK, COMPUTE, PIDS,
@@ -24,6 +25,7 @@ nvidia-smi [OPTION [VALUE]]...
                                         ROW_REMAPPER, RESET_STATUS, GSP_FIRMWARE_VERSION,
                                         POWER_SMOOTHING, POWER_PROFILES
     -x,   --xml-format                With -q: as XML.
+          --dtd                       With -q -x: the definition of that XML in front; alone: it alone.
 
   PROPERTIES AS CSV
           --query-gpu=NAME,...        Properties of GPUs; --help-query-gpu lists them.
@@ -31,6 +33,12 @@ nvidia-smi [OPTION [VALUE]]...
                                       Properties of processes that compute; --help-query-compute-apps.
           --query-accounted-apps=NAME,...
                                       Properties of accounted processes; --help-query-accounted-apps.
+          --query-retired-pages=NAME,...
+                                      Pages of memory that are used no more; --help-query-retired-pages.
+          --query-remapped-rows=NAME,...
+                                      Rows that spare ones stand in for; --help-query-remapped-rows.
+          --query-supported-clocks=NAME,...
+                                      Clocks on offer; --help-query-supported-clocks.
           --format=csv[,noheader][,nounits]
                                       Needed with each of these.
 
@@ -47,7 +55,7 @@ nvidia-smi [OPTION [VALUE]]...
     -e,   --ecc-config=0|1            Correct memory errors; after a reset.
     -p,   --reset-ecc-errors=0|1      Forget the volatile or the aggregate counts.
     -mig, --multi-instance-gpu=0|1    Let the GPU be cut into instances.
-    -r,   --gpu-reset                 Reset the GPU.
+    -r,   --gpu-reset                 Reset GPUs that nobody works on, all of them without -i.
     -ac,  --applications-clocks=MEMORY,GRAPHICS
     -rac, --reset-applications-clocks
     -lgc, --lock-gpu-clocks=LEAST,MOST
@@ -76,7 +84,15 @@ pub fn of(name: &str) -> &'static str {
 
     -h,   --help                Show this.
     -m,   --matrix              The nearest way between each two GPUs, and the processors near each.
+    -mp,  --matrix_pci          The same without NVLinks.
     -p2p, --p2pstatus=r|w|n|a|p Whether each two can read, write, use NVLink, atomics or PCIe together.
+    -c,   --cpu=NUMBER          GPUs near this processor.
+    -n,   --nearest_gpus=LEVEL  GPUs that are so far from the one named with -i: 0 on one board, 1 a switch,
+                                2 several switches, 3 a host bridge, 4 one NUMA node, 5 across NUMA nodes.
+    -p,   --gpu_path            What lies between the two named with -i.
+    -C,   --get-numa-id-of-nearby-cpu
+    -M,   --get-numa-id-of-nearby-mem
+    -gnid, --gpu-numa-id        NUMA node of the processors or of the memory near a GPU, or of the GPU itself.
     -i,   --id=GPU,...          Only these.
 "
         }
@@ -89,7 +105,10 @@ pub fn of(name: &str) -> &'static str {
     -e, --errorcounters         Its errors.
     -c, --capabilities          What it can do.
     -p, --pcibusid              Where it leads.
+    -R, --remotelinkinfo        The same with the number of the link there.
+    -gt, --getthroughput=d|r    What went over it: data, or raw, with all that goes along with it.
     -i, --id=GPU,...            Only these GPUs.
+    -l, --link=NUMBER           Only this link.
 "
         }
         "dmon" => {
@@ -101,8 +120,10 @@ pub fn of(name: &str) -> &'static str {
     -d, --delay=SECONDS         Between two rounds; 1 where nothing is said.
     -c, --count=NUMBER          So many rounds.
     -s, --select=GROUPS         Of p power and heat, u utilization, c clocks, v violations, m memory, e errors,
-                                t PCIe throughput; puc where nothing is said.
-    -o, --options=T             With the time.
+                                t PCIe throughput, in this order; puc where nothing is said.
+    -o, --options=D|T|DT        With date, time or both.
+        --format=csv[,noheader][,nounit]
+                                As comma separated values.
     -f, --filename=FILE         Write there.
 "
         }
@@ -114,7 +135,8 @@ pub fn of(name: &str) -> &'static str {
     -i, --id=GPU,...            Only these.
     -d, --delay=SECONDS         Between two rounds; 1 where nothing is said.
     -c, --count=NUMBER          So many rounds.
-    -s, --select=GROUPS         Of u utilization, m memory.
+    -s, --select=GROUPS         Of u utilization, m memory; u where nothing is said.
+    -o, --options=D|T|DT        With date, time or both.
     -f, --filename=FILE         Write there.
 "
         }

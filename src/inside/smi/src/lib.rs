@@ -40,8 +40,10 @@ pub fn show(
     let (out, failed) = match &arguments.action {
         Action::Version => (version(node), None),
         Action::List => table::list(node),
+        Action::ListExcluded => table::excluded(node),
+        Action::Dtd => (query::dtd(node), None),
         Action::Summary => table::render(node, now),
-        Action::Query { xml: true, .. } => query::xml(node, now),
+        Action::Query { xml: true, dtd, .. } => query::xml(node, now, *dtd),
         Action::Query { sections, .. } => query::text(node, *sections, now),
         Action::Select { subject, fields, format } => {
             match csv::render(node, *subject, fields, *format, round == 0, now) {
@@ -52,15 +54,15 @@ pub fn show(
             }
         }
         Action::HelpFields(subject) => (csv::help(*subject, node.driver()), None),
-        Action::Topology(matrix) => links::topology(node, *matrix, terminal),
-        Action::Links(view) => links::links(node, *view),
-        Action::Monitor { kind: Monitor::Devices, groups, time, .. } => {
-            let clock = time.then(|| now.strftime("%H:%M:%S").to_string());
-            monitor::devices(node, groups.as_deref().unwrap_or("puc"), round == 0, clock.as_deref())
+        Action::Topology(matrix) => links::topology(node, matrix, terminal),
+        Action::Links(view, link) => links::links(node, *view, *link),
+        Action::Monitor { kind: Monitor::Devices, groups, stamp, csv, .. } => {
+            let groups = groups.as_deref().unwrap_or("puc");
+            monitor::devices(node, groups, *csv, &monitor::Heading::of(*stamp, now, round == 0))
         }
-        Action::Monitor { kind: Monitor::Processes, groups, .. } => {
-            let memory = groups.as_deref().is_some_and(|groups| groups.contains('m'));
-            monitor::processes(node, round == 0, memory)
+        Action::Monitor { kind: Monitor::Processes, groups, stamp, .. } => {
+            let groups = groups.as_deref().unwrap_or("u");
+            monitor::processes(node, groups, &monitor::Heading::of(*stamp, now, round == 0))
         }
         Action::Help | Action::HelpOf(_) | Action::Set(_) | Action::Reset | Action::Mig(_) => {
             (String::new(), None)
@@ -74,13 +76,17 @@ pub fn want(action: &Action) -> Want {
     let plain = Want::default();
     let detail = Want { detail: true, ..plain };
     match action {
-        Action::Query { sections: None, xml } => {
+        Action::Query { sections: None, xml, .. } => {
             Want { throughput: true, clocks: *xml, accounting: true, ..detail }
         }
         Action::Query { .. } => Want { clocks: true, samples: true, accounting: true, ..detail },
-        Action::Select { .. } => Want { accounting: true, ..detail },
-        Action::Topology(Matrix::Paths | Matrix::Peer(_)) => Want { links: true, paths: true, ..plain },
-        Action::Links(_) => Want { links: true, ..plain },
+        Action::Select { subject, .. } => {
+            Want { accounting: true, clocks: *subject == csv::Subject::SupportedClocks, ..detail }
+        }
+        Action::Topology(matrix) => {
+            Want { links: matches!(matrix, Matrix::Paths | Matrix::Peer(_)), paths: true, ..plain }
+        }
+        Action::Links(..) => Want { links: true, ..plain },
         Action::Monitor { kind: Monitor::Devices, groups, .. } => {
             Want { throughput: groups.as_deref().is_some_and(|groups| groups.contains('t')), ..detail }
         }

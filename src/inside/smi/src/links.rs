@@ -2,28 +2,93 @@
 
 use std::fmt::Write;
 
+use crate::NO_DEVICES;
 use crate::arguments::{LinkView, Matrix};
+use crate::gather::selects;
 use crate::node::{Code, Gpu, Link, Live, Node, Path, Reading};
 use crate::table::{complaint, headline};
 
 /// `topo -m` and `topo -p2p`; headings are underlined on a terminal.
-pub fn topology(node: &Node, matrix: Matrix, terminal: bool) -> (String, Option<Code>) {
+pub fn topology(node: &Node, matrix: &Matrix, terminal: bool) -> (String, Option<Code>) {
     if let Some(gpu) = node.gpus.iter().find(|gpu| gpu.state.is_err())
         && let Err(missing) = &gpu.state
     {
         return (complaint(node.driver(), gpu.index, missing), Some(missing.code));
     }
-    match matrix {
-        Matrix::Paths => (paths(node, terminal), None),
-        Matrix::Peer(capability) => (peers(node, capability), None),
+    let said = match matrix {
+        Matrix::Paths => paths(node, terminal, true),
+        Matrix::PciPaths => paths(node, terminal, false),
+        Matrix::Peer(capability) => peers(node, *capability),
+        Matrix::NearProcessor(number) => near_processor(node, *number),
+        Matrix::Nearest { level, of } => return nearest(node, *level, of),
+        Matrix::Between => return between_two(node),
+        Matrix::NumaOfProcessors => numa(node, "NUMA IDs of closest CPU"),
+        Matrix::NumaOfMemory => numa(node, "NUMA IDs of closest memory"),
+        Matrix::NumaOfGpu => "GPU NUMA ID: N/A\n".repeat(node.gpus.len()),
+    };
+    (said, None)
+}
+
+fn near_processor(node: &Node, number: u32) -> String {
+    let near = |gpu: &&Gpu| {
+        gpu.state.as_ref().is_ok_and(|live| {
+            live.board.cpu_affinity.as_ref().is_ok_and(|processors| processors.contains(&number))
+        })
+    };
+    let all: Vec<String> = node.gpus.iter().filter(near).map(|gpu| gpu.index.to_string()).collect();
+    format!("The GPUs that have an affinity with CPU {number} are: {}\n", all.join(", "))
+}
+
+/// What lies between two GPUs at each of NVML's levels.
+fn way(level: u32) -> &'static str {
+    match level {
+        0 => "a single PCIe switch on a dual GPU board",
+        10 => "a single PCIe switch",
+        20 => "multiple PCIe switches",
+        30 => "a PCIe host bridge",
+        40 => "an on-CPU interconnect link between PCIe host bridges",
+        _ => "an SMP interconnect link between NUMA nodes",
     }
+}
+
+fn nearest(node: &Node, level: u32, of: &str) -> (String, Option<Code>) {
+    let Some(from) = node.gpus.iter().position(|gpu| selects(of, gpu)) else {
+        return (NO_DEVICES.0.into(), Some(Code::NOT_FOUND));
+    };
+    let all: Vec<String> = (node.paths.iter())
+        .filter(|path| path.from as usize == from && path.ancestor == Ok(level))
+        .filter_map(|path| Some(node.gpus.get(path.to as usize)?.index.to_string()))
+        .collect();
+    let (from, way) = (node.gpus[from].index, way(level));
+    (format!("Device {from} is connected by way of {way} to device(s): {}\n", all.join(", ")), None)
+}
+
+fn between_two(node: &Node) -> (String, Option<Code>) {
+    match (node.gpus.as_slice(), between(node, 0, 1).map(|path| &path.ancestor)) {
+        ([one, other], Some(Ok(level))) => {
+            let (one, other, way) = (one.index, other.index, way(*level));
+            (format!("Device {one} is connected to device {other} by way of {way}.\n"), None)
+        }
+        (_, Some(Err(code))) => (format!("Failed to run topology path: {code}\n"), Some(*code)),
+        _ => (NO_DEVICES.0.into(), Some(Code::NOT_FOUND)),
+    }
+}
+
+/// GPUs of ours are near one node's processors and memory alike, and are none themselves.
+fn numa(node: &Node, what: &str) -> String {
+    let mut out = String::new();
+    for gpu in &node.gpus {
+        let near = gpu.state.as_ref().ok().and_then(|live| live.board.numa_nodes.as_deref().ok());
+        let _ = writeln!(out, "{what}: {}", near.map_or("N/A".into(), runs));
+    }
+    out
 }
 
 fn between(node: &Node, from: usize, to: usize) -> Option<&Path> {
     node.paths.iter().find(|path| path.from as usize == from && path.to as usize == to)
 }
 
-fn paths(node: &Node, terminal: bool) -> String {
+fn paths(node: &Node, terminal: bool, links: bool) -> String {
     let (on, off) = if terminal { ("\x1b[4m", "\x1b[0m") } else { ("", "") };
     let mut out = format!("\t{on}");
     for gpu in &node.gpus {
@@ -33,7 +98,7 @@ fn paths(node: &Node, terminal: bool) -> String {
     for (from, gpu) in node.gpus.iter().enumerate() {
         let _ = write!(out, "GPU{}", gpu.index);
         for to in 0..node.gpus.len() {
-            let cell = if from == to { " X ".into() } else { joint(between(node, from, to)) };
+            let cell = if from == to { " X ".into() } else { joint(between(node, from, to), links) };
             let _ = write!(out, "\t{cell}");
         }
         let near = |read: fn(&Live) -> &Reading<Vec<u32>>| {
@@ -55,14 +120,16 @@ Legend:
   PHB  = Connection traversing PCIe as well as a PCIe Host Bridge (typically the CPU)
   PXB  = Connection traversing multiple PCIe bridges (without traversing the PCIe Host Bridge)
   PIX  = Connection traversing at most a single PCIe bridge
-  NV#  = Connection traversing a bonded set of # NVLinks
 ";
+    if links {
+        out += "  NV#  = Connection traversing a bonded set of # NVLinks\n";
+    }
     out
 }
 
-fn joint(path: Option<&Path>) -> String {
+fn joint(path: Option<&Path>, links: bool) -> String {
     let Some(path) = path else { return "N/A".into() };
-    if path.links > 0 {
+    if links && path.links > 0 {
         return format!("NV{}", path.links);
     }
     match path.ancestor {
@@ -134,14 +201,14 @@ Legend:
 }
 
 /// `nvlink`.
-pub fn links(node: &Node, view: LinkView) -> (String, Option<Code>) {
+pub fn links(node: &Node, view: LinkView, only: Option<u32>) -> (String, Option<Code>) {
     let mut out = String::new();
     let mut failed = None;
     for Gpu { index, state } in &node.gpus {
         match state {
             Ok(live) => {
                 out += &headline(*index, live);
-                of_gpu(&mut out, live, view);
+                of_gpu(&mut out, live, view, only);
             }
             Err(missing) => {
                 out += &complaint(node.driver(), *index, missing);
@@ -152,7 +219,7 @@ pub fn links(node: &Node, view: LinkView) -> (String, Option<Code>) {
     (out, failed)
 }
 
-fn of_gpu(out: &mut String, live: &Live, view: LinkView) {
+fn of_gpu(out: &mut String, live: &Live, view: LinkView, only: Option<u32>) {
     if live.mig_enabled() {
         *out += "Nvlink queries are not supported for Devices in MIG mode\n";
         return;
@@ -176,7 +243,7 @@ fn of_gpu(out: &mut String, live: &Live, view: LinkView) {
         *out += "NVML: Unable to retrieve Nvlink information as all links are inActive\n";
         return;
     }
-    for link in links {
+    for link in links.iter().filter(|link| only.is_none_or(|number| link.number == number)) {
         one(out, link, view);
     }
 }
@@ -225,7 +292,26 @@ fn one(out: &mut String, link: &Link, view: LinkView) {
                 link.remote.as_deref().unwrap_or_else(|code| code.text())
             );
         }
-        LinkView::Errors | LinkView::Capabilities | LinkView::Remote => {
+        LinkView::RemoteLink if up => match (&link.remote, &link.remote_link) {
+            (Ok(bus), Ok(remote)) => {
+                let _ = writeln!(out, "\t Link {number}: Remote Device {bus}: Link {remote}");
+            }
+            (Err(code), _) | (_, Err(code)) => {
+                let _ = writeln!(out, "\t Link {number}: {}", crate::words::refusal(*code));
+            }
+        },
+        LinkView::Throughput { data } if up => {
+            let (name, counts) = if data { ("Data", &link.data) } else { ("Raw", &link.raw) };
+            for (way, kibibytes) in ["Tx", "Rx"].into_iter().zip(counts) {
+                let amount = crate::words::with(kibibytes, |count| format!("{count} KiB"));
+                let _ = writeln!(out, "\t Link {number}: {name} {way}: {amount}");
+            }
+        }
+        LinkView::Errors
+        | LinkView::Capabilities
+        | LinkView::Remote
+        | LinkView::RemoteLink
+        | LinkView::Throughput { .. } => {
             let _ = writeln!(out, "\t Link {number}: <inactive>");
         }
     }

@@ -93,7 +93,10 @@ fn look(out: &mut impl Write, nvml: &Nvml, arguments: &Arguments) -> io::Result<
         _ if arguments.every.is_none() => Some(1),
         _ => None,
     };
-    let deviceless = matches!(arguments.action, Action::Version | Action::HelpFields(_));
+    let deviceless = matches!(
+        arguments.action,
+        Action::Version | Action::HelpFields(_) | Action::ListExcluded | Action::Dtd
+    );
     let terminal = arguments.file.is_none() && io::stdout().is_terminal();
     let mut round = 0;
     loop {

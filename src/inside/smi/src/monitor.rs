@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use crate::arguments::Stamp;
+use crate::csv::Format;
 use crate::node::{Code, Live, Node, Reading};
 use crate::table::complaint;
 use crate::words::process_type;
@@ -38,40 +40,79 @@ const COLUMNS: [Column; 21] = [
     ('t', "txpci", "MB/s", |live| live.board.pcie_tx.map(|rate| u64::from(rate / 1000))),
 ];
 
-/// Groups that `-s` may name, in the order of columns.
+/// Groups that `-s` may name.
 pub const GROUPS: &str = "pucvmet";
 
-/// One round of `dmon`, the heading with the first.
-pub fn devices(node: &Node, groups: &str, heading: bool, time: Option<&str>) -> (String, Option<Code>) {
-    let columns: Vec<&Column> = COLUMNS.iter().filter(|(group, ..)| groups.contains(*group)).collect();
+/// What stands before the columns: whether the heading is due, and the moment in each row.
+pub struct Heading {
+    due: bool,
+    names: &'static str,
+    units: &'static str,
+    row: String,
+}
+
+impl Heading {
+    pub fn of(stamp: Stamp, now: &jiff::Zoned, due: bool) -> Self {
+        let (names, units, row) = match (stamp.date, stamp.time) {
+            (false, false) => (" ", " ", ""),
+            (true, false) => ("Date       ", "YYYYMMDD   ", " %Y%m%d  "),
+            (false, true) => ("Time        ", "HH:MM:SS    ", " %H:%M:%S   "),
+            (true, true) => ("Date       Time        ", "YYYYMMDD   HH:MM:SS    ", " %Y%m%d   %H:%M:%S   "),
+        };
+        // The number of the GPU stands where it does without a moment, five wide.
+        let row = if row.is_empty() { " ".to_owned() } else { now.strftime(row).to_string() };
+        Self { due, names, units, row }
+    }
+
+    /// The moment as columns of CSV.
+    fn values(&self) -> impl Iterator<Item = String> {
+        self.row.split_whitespace().map(str::to_owned).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// One round of `dmon`, the heading with the first. Columns stand in the order in which their groups were asked.
+pub fn devices(node: &Node, groups: &str, csv: Option<Format>, heading: &Heading) -> (String, Option<Code>) {
+    let columns: Vec<&Column> =
+        groups.chars().flat_map(|group| COLUMNS.iter().filter(move |(of, ..)| *of == group)).collect();
     let mut out = String::new();
-    if heading {
-        let (clock, unit) = if time.is_some() { ("Time        ", "HH:MM:SS    ") } else { ("", "") };
-        let _ = write!(out, "#{clock}{}", if time.is_some() { "gpu " } else { " gpu " });
-        for (_, name, ..) in &columns {
-            let _ = write!(out, "{name:>6} ");
+    if heading.due {
+        match csv {
+            None => {
+                let names: String = columns.iter().map(|(_, name, ..)| format!("{name:>6} ")).collect();
+                let units: String = columns.iter().map(|(_, _, unit, _)| format!("{unit:>6} ")).collect();
+                let _ = writeln!(out, "#{}gpu {names}\n#{}Idx {units}", heading.names, heading.units);
+            }
+            Some(format) => {
+                let line = |first: &str, number: &'static str, of: fn(&&Column) -> &'static str| {
+                    let all = first.split_whitespace().chain([number]).chain(columns.iter().map(of));
+                    format!("#{}\n", all.collect::<Vec<_>>().join(", "))
+                };
+                if !format.no_header {
+                    out += &line(heading.names, "gpu", |(_, name, ..)| name);
+                }
+                if !format.no_header && !format.no_units {
+                    out += &line(heading.units, "Idx", |(_, _, unit, _)| unit);
+                }
+            }
         }
-        let _ = write!(out, "\n#{unit}{}", if time.is_some() { "Idx " } else { " Idx " });
-        for (_, _, unit, _) in &columns {
-            let _ = write!(out, "{unit:>6} ");
-        }
-        out.push('\n');
     }
     let mut failed = None;
     for gpu in &node.gpus {
         match &gpu.state {
             Ok(live) => {
-                if let Some(time) = time {
-                    let _ = write!(out, " {time}   ");
-                    let _ = write!(out, "{:>4} ", gpu.index);
-                } else {
-                    let _ = write!(out, "{:>5} ", gpu.index);
+                let cells =
+                    columns.iter().map(|(.., read)| read(live).map_or("-".into(), |value| value.to_string()));
+                match csv {
+                    None => {
+                        let cells: String = cells.map(|cell| format!("{cell:>6} ")).collect();
+                        let _ = writeln!(out, "{}{:>4} {cells}", heading.row, gpu.index);
+                    }
+                    Some(_) => {
+                        let row: Vec<String> =
+                            heading.values().chain([gpu.index.to_string()]).chain(cells).collect();
+                        let _ = writeln!(out, "{}", row.join(", "));
+                    }
                 }
-                for (.., read) in &columns {
-                    let cell = read(live).map_or("-".into(), |value| value.to_string());
-                    let _ = write!(out, "{cell:>6} ");
-                }
-                out.push('\n');
             }
             Err(missing) => {
                 out += &complaint(node.driver(), gpu.index, missing);
@@ -83,19 +124,20 @@ pub fn devices(node: &Node, groups: &str, heading: bool, time: Option<&str>) -> 
 }
 
 /// One round of `pmon`, the heading with the first.
-pub fn processes(node: &Node, heading: bool, memory: bool) -> (String, Option<Code>) {
-    let (extra, units) = if memory { ("     fb   ccpm", "     MB     MB") } else { ("", "") };
+pub fn processes(node: &Node, groups: &str, heading: &Heading) -> (String, Option<Code>) {
+    let (load, memory) = (groups.contains('u'), groups.contains('m'));
+    let columns = |load_part: &str, memory_part: &str| {
+        let pick = |part: &str, asked: bool| if asked { part.to_owned() } else { String::new() };
+        pick(load_part, load) + &pick(memory_part, memory)
+    };
     let mut out = String::new();
-    if heading {
-        let _ = writeln!(
-            out,
-            "# gpu         pid   type     sm    mem    enc    dec    jpg    ofa{extra}    command "
-        );
-        let _ = writeln!(
-            out,
-            "# Idx           #    C/G      %      %      %      %      %      %{units}    name "
-        );
+    if heading.due {
+        let names = columns("     sm    mem    enc    dec    jpg    ofa", "     fb   ccpm");
+        let units = columns("      %      %      %      %      %      %", "     MB     MB");
+        let _ = writeln!(out, "#{}gpu         pid   type{names}    command ", heading.names);
+        let _ = writeln!(out, "#{}Idx           #    C/G{units}    name ", heading.units);
     }
+    let none = columns(&"      -".repeat(6), &"      -".repeat(2));
     let mut failed = None;
     for gpu in &node.gpus {
         let live = match &gpu.state {
@@ -107,13 +149,9 @@ pub fn processes(node: &Node, heading: bool, memory: bool) -> (String, Option<Co
             }
         };
         let all = live.board.processes.as_deref().unwrap_or_default();
+        let start = format!("{}{:>4}", heading.row, gpu.index);
         if all.is_empty() {
-            let blank = if memory { "      -      -" } else { "" };
-            let _ = writeln!(
-                out,
-                "{:>5} {:>10} {:>5} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6}{blank}    {:<15}",
-                gpu.index, "-", "-", "-", "-", "-", "-", "-", "-", "-"
-            );
+            let _ = writeln!(out, "{start} {:>10} {:>5}{none}    {:<15}", "-", "-", "-");
         }
         for one in all {
             let used = live
@@ -124,28 +162,31 @@ pub fn processes(node: &Node, heading: bool, memory: bool) -> (String, Option<Co
                 .iter()
                 .find(|used| used.pid == one.pid && !live.mig_enabled());
             let percent = |value: Option<u32>| {
-                value.filter(|percent| *percent > 0).map_or("-".into(), |percent| percent.to_string())
+                let value = value.filter(|percent| *percent > 0);
+                format!(" {:>6}", value.map_or("-".into(), |percent| percent.to_string()))
             };
-            let held = match (&one.memory, memory) {
-                (_, false) => String::new(),
-                (Ok(bytes), true) => format!(" {:>6} {:>6}", bytes >> 20, 0),
-                (Err(_), true) => format!(" {:>6} {:>6}", "-", "-"),
+            let used: String = [
+                percent(used.map(|used| used.sm)),
+                percent(used.map(|used| used.memory)),
+                percent(used.map(|used| used.encoder)),
+                percent(used.map(|used| used.decoder)),
+                percent(None),
+                percent(None),
+            ]
+            .concat();
+            let held = match &one.memory {
+                Ok(bytes) => format!(" {:>6} {:>6}", bytes >> 20, 0),
+                Err(_) => format!(" {:>6} {:>6}", "-", "-"),
             };
             let name = one.name.as_deref().unwrap_or("-");
             let program = name.split_whitespace().next().unwrap_or("-");
             let program: String = program.rsplit('/').next().unwrap_or(program).chars().take(14).collect();
             let _ = writeln!(
                 out,
-                "{:>5} {:>10} {:>5} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6}{held}    {program:<15}",
-                gpu.index,
+                "{start} {:>10} {:>5}{}    {program:<15}",
                 one.pid,
                 process_type(one.compute, one.graphics),
-                percent(used.map(|used| used.sm)),
-                percent(used.map(|used| used.memory)),
-                percent(used.map(|used| used.encoder)),
-                percent(used.map(|used| used.decoder)),
-                "-",
-                "-",
+                columns(&used, &held),
             );
         }
     }

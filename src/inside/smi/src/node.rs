@@ -198,8 +198,8 @@ readings! {
         /// Uncorrected errors since the driver was loaded, for the summary.
         ecc_uncorrected_total: u64,
         sram: Sram,
-        retired_single_bit: u32,
-        retired_double_bit: u32,
+        retired_pages_single_bit: Vec<RetiredPage>,
+        retired_pages_double_bit: Vec<RetiredPage>,
         retired_pending: bool,
         remapped: Remapped,
         remap_histogram: [u32; 5],
@@ -266,9 +266,19 @@ pub struct Node {
     pub system: System,
     /// GPUs that the driver counts, asked for or not.
     pub attached: u32,
+    /// Those that it was told to leave alone, and does not count.
+    pub excluded: Vec<Excluded>,
     pub gpus: Vec<Gpu>,
     /// How two GPUs are joined; between indices of `gpus`.
     pub paths: Vec<Path>,
+}
+
+/// A GPU that the driver leaves alone.
+#[derive(Clone, Debug)]
+pub struct Excluded {
+    /// `00000000:53:00.0`.
+    pub bus_id: String,
+    pub uuid: String,
 }
 
 /// One GPU.
@@ -378,6 +388,14 @@ pub struct Sram {
     pub threshold_exceeded: bool,
 }
 
+/// A page of memory that is used no more.
+#[derive(Clone, Copy, Debug)]
+pub struct RetiredPage {
+    pub address: u64,
+    /// Microseconds since the epoch.
+    pub at_us: u64,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct Remapped {
     pub corrected: u32,
@@ -465,8 +483,12 @@ pub struct Link {
     pub crc: Reading<u64>,
     /// By `nvmlNvLinkCapability_t`.
     pub capability: [Reading<bool>; 6],
-    /// Bus id of the other end.
+    /// Bus id of the other end, and its number of the link.
     pub remote: Reading<String>,
+    pub remote_link: Reading<u32>,
+    /// KiB sent and received: data, and with what goes along with it.
+    pub data: [Reading<u64>; 2],
+    pub raw: [Reading<u64>; 2],
 }
 
 /// Between two GPUs.
@@ -523,6 +545,11 @@ impl Node {
 }
 
 impl Live {
+    /// A GPU of which every reading is refused alike.
+    pub fn unread(code: Code) -> Self {
+        Self { board: Board::unread(code), ecc: EccCounts::unread(code) }
+    }
+
     /// `00000000:53:00.0`, or what went wrong.
     pub fn bus_id(&self) -> &str {
         match &self.board.pci {

@@ -77,17 +77,19 @@ fn line(out: &mut String, indent: usize, column: usize, label: &str, text: &str)
 }
 
 /// `-q -x`.
-pub fn xml(node: &Node, now: &jiff::Zoned) -> (String, Option<Code>) {
+pub fn xml(node: &Node, now: &jiff::Zoned, embedded: bool) -> (String, Option<Code>) {
     let driver = node.driver();
     let version = match driver.branch {
         580.. => 13,
         535.. => 12,
         _ => 11,
     };
-    let mut out = format!(
-        "<?xml version=\"1.0\" ?>\n<!DOCTYPE nvidia_smi_log SYSTEM \"nvsmi_device_v{version}.dtd\">\n\
-         <nvidia_smi_log>\n"
-    );
+    let definition = match embedded {
+        true => format!("[\n{}]", dtd(node)),
+        false => format!("SYSTEM \"nvsmi_device_v{version}.dtd\""),
+    };
+    let mut out =
+        format!("<?xml version=\"1.0\" ?>\n<!DOCTYPE nvidia_smi_log {definition}>\n<nvidia_smi_log>\n");
     let _ = writeln!(out, "\t<timestamp>{}</timestamp>", stamp(now));
     for item in sections::head(node) {
         write_xml(&mut out, &item, 1);
@@ -131,6 +133,70 @@ fn write_xml(out: &mut String, item: &Item, depth: usize) {
                 write_xml(out, item, inner);
             }
             let _ = writeln!(out, "{tabs}</{tag}>");
+        }
+    }
+}
+
+/// `--dtd`: the definition of what [`xml`] writes. Made from the same description, so that it always fits; what
+/// may stand in a list may stand there in any number and order.
+pub fn dtd(node: &Node) -> String {
+    let driver = node.driver();
+    let mut elements = Elements::default();
+    elements.child("nvidia_smi_log", "timestamp");
+    elements.group("nvidia_smi_log", &sections::head(node));
+    elements.child("nvidia_smi_log", "attached_gpus");
+    elements.child("nvidia_smi_log", "gpu");
+    let unread = Live::unread(Code::NOT_SUPPORTED);
+    let answering = node.gpus.iter().filter_map(|gpu| gpu.state.as_deref().ok());
+    for live in answering.chain([&unread]) {
+        elements.group("gpu", &sections::gpu(driver, live));
+    }
+    let mut out = String::new();
+    for (tag, children, text) in &elements.0 {
+        let content = match (children.is_empty(), text) {
+            (true, _) => "(#PCDATA)".to_owned(),
+            (false, true) => format!("(#PCDATA | {})*", children.join(" | ")),
+            (false, false) => format!("({})*", children.join(" | ")),
+        };
+        let _ = writeln!(out, "<!ELEMENT {tag} {content}>");
+    }
+    out += "<!ATTLIST gpu id CDATA #REQUIRED>\n";
+    out
+}
+
+/// Elements with their children and whether they hold text, in the order of their first appearance.
+#[derive(Default)]
+struct Elements(Vec<(&'static str, Vec<&'static str>, bool)>);
+
+impl Elements {
+    fn at(&mut self, tag: &'static str) -> usize {
+        match self.0.iter().position(|(known, ..)| *known == tag) {
+            Some(at) => at,
+            None => {
+                self.0.push((tag, Vec::new(), false));
+                self.0.len() - 1
+            }
+        }
+    }
+
+    fn child(&mut self, parent: &'static str, child: &'static str) {
+        let at = self.at(parent);
+        if !self.0[at].1.contains(&child) {
+            self.0[at].1.push(child);
+        }
+        self.at(child);
+    }
+
+    fn group(&mut self, parent: &'static str, items: &[Item]) {
+        for item in items.iter().filter(|item| !matches!(item.show, Show::Text | Show::Asked)) {
+            self.child(parent, item.tag);
+            match &item.body {
+                Body::Group(inner) => self.group(item.tag, inner),
+                Body::Value { .. } => {
+                    let at = self.at(item.tag);
+                    self.0[at].2 = true;
+                }
+            }
         }
     }
 }

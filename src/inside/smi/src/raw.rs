@@ -11,7 +11,7 @@ use nvml_wrapper::error::NvmlError;
 use nvml_wrapper::{Device, Nvml};
 use nvml_wrapper_sys::bindings::*;
 
-use crate::node::{Code, Engines, Fabric, Memory, Pci, Place, Platform, Reading, Remapped, Sram};
+use crate::node::{Code, Engines, Excluded, Fabric, Memory, Pci, Place, Platform, Reading, Remapped, Sram};
 
 impl From<NvmlError> for Code {
     fn from(error: NvmlError) -> Self {
@@ -71,6 +71,19 @@ pub fn version_without_init(path: &str) -> Reading<String> {
     let mut buffer = [0; 80];
     call!(lib, nvmlSystemGetNVMLVersion(buffer.as_mut_ptr(), buffer.len() as u32))?;
     Ok(text(&buffer))
+}
+
+/// GPUs that the driver was told to leave alone.
+pub fn excluded(nvml: &Nvml) -> Reading<Vec<Excluded>> {
+    let mut count = 0;
+    call!(nvml.lib(), nvmlGetExcludedDeviceCount(&mut count))?;
+    (0..count)
+        .map(|index| {
+            let mut info: nvmlExcludedDeviceInfo_t = zeroed();
+            call!(nvml.lib(), nvmlGetExcludedDeviceInfoByIndex(index, &mut info))?;
+            Ok(Excluded { bus_id: text(&info.pciInfo.busId), uuid: text(&info.uuid) })
+        })
+        .collect()
 }
 
 /// One field value as a whole number; `scope` is a link, or a power domain.

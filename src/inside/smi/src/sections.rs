@@ -5,7 +5,7 @@
 //! 580. Compared with captures of 550.90.12 (text), 570.148.08 (XML), 580.105.08 (XML) and 580.173.02
 //! (text). Pure.
 
-use crate::node::{Board, Code, Driver, Live, Memory, Node, Reading, Samples};
+use crate::node::{Board, Code, Driver, Live, Memory, Node, Reading, RetiredPage, Samples};
 use crate::words::*;
 
 /// A line, or a heading with lines below it.
@@ -704,12 +704,13 @@ fn errors(driver: Driver, live: &Live) -> Vec<Item> {
         // There is no public call for it.
         counts.push(value("Unrepairable Memory", "unrepairable_memory", "N/A"));
     }
-    let retired = |label: &str, tag, reading: &Reading<u32>| {
+    let count = |reading: &Reading<Vec<RetiredPage>>| with(reading, |pages| pages.len().to_string());
+    let retired = |label: &str, tag, reading: &Reading<Vec<RetiredPage>>| {
         group(
             label,
             tag,
             vec![
-                value("", "retired_count", plain(reading)),
+                value("", "retired_count", count(reading)),
                 value("", "retired_pagelist", "").xml(match reading {
                     Ok(_) => "\n\t\t\t\t".into(),
                     Err(code) => refusal(*code),
@@ -725,10 +726,10 @@ fn errors(driver: Driver, live: &Live) -> Vec<Item> {
             "Retired Pages",
             "retired_pages",
             vec![
-                retired("", "multiple_single_bit_retirement", &board.retired_single_bit),
-                retired("", "double_bit_retirement", &board.retired_double_bit),
-                value("Single Bit ECC", "", plain(&board.retired_single_bit)).shown(Show::Text),
-                value("Double Bit ECC", "", plain(&board.retired_double_bit)).shown(Show::Text),
+                retired("", "multiple_single_bit_retirement", &board.retired_pages_single_bit),
+                retired("", "double_bit_retirement", &board.retired_pages_double_bit),
+                value("Single Bit ECC", "", count(&board.retired_pages_single_bit)).shown(Show::Text),
+                value("Double Bit ECC", "", count(&board.retired_pages_double_bit)).shown(Show::Text),
                 value(
                     "Pending Page Blacklist",
                     "pending_blacklist",

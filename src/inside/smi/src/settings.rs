@@ -226,14 +226,31 @@ fn mig(device: &Device<'_>, bus: &str, on: bool) -> Done {
     let verb = if on { "enable" } else { "disable" };
     match raw::set_mig_mode(device, on) {
         Ok(Code(0)) => Done::Yes(format!("{} MIG Mode for GPU {bus}\n", enabled(on))),
-        Ok(waits) => {
-            Done::Warning(format!("Warning: MIG mode is in pending {verb} state for GPU {bus}:{waits}\n"))
-        }
+        Ok(waits) => Done::Yes(mig_waits(bus, verb, waits)),
         Err(code) if code.is_absence() => {
             Done::Warning(format!("Unable to {verb} MIG Mode for GPU {bus}: Not Supported\n"))
         }
         Err(code) => Done::No(format!("Unable to {verb} MIG Mode for GPU {bus}: {code}\n"), code),
     }
+}
+
+/// Words for a mode that waits: for those who use the GPU, or for its reset. Done all the same, so not among the
+/// warnings that are moved on from; as reports of 450 to 580 have it.
+fn mig_waits(bus: &str, verb: &str, waits: Code) -> String {
+    let mut said = format!("Warning: MIG mode is in pending {verb} state for GPU {bus}:{waits}\n");
+    let _ = match waits {
+        Code::IN_USE => writeln!(
+            said,
+            "{bus} is currently being used by one or more other processes (e.g. CUDA application or a monitoring \
+             application such as another instance of nvidia-smi). Please first kill all processes using the device \
+             and retry the command or reboot the system to make MIG mode effective."
+        ),
+        _ => writeln!(
+            said,
+            "Reboot the system or try nvidia-smi --gpu-reset to make MIG mode effective on GPU {bus}"
+        ),
+    };
+    said
 }
 
 /// Words for GPUs that were reset, or could not be, in one request. Not asked of one GPU after the other,
@@ -325,6 +342,18 @@ mod tests {
         assert_eq!(said, (refused.into(), 4));
         let said = reset(&["00000000:53:00.0"], &[Err(Code::NOT_SUPPORTED)], &[]);
         assert_eq!(said, ("Resetting GPU 00000000:53:00.0 is not supported.\n".into(), 3));
+    }
+
+    #[test]
+    fn a_mode_that_waits_says_for_what() {
+        let said = mig_waits("00000000:C1:00.0", "disable", Code::IN_USE);
+        let first = "Warning: MIG mode is in pending disable state for GPU 00000000:C1:00.0:In use by another client\n";
+        assert!(
+            said.starts_with(first) && said.contains("\n00000000:C1:00.0 is currently being used by"),
+            "{said}"
+        );
+        let said = mig_waits("00000000:C1:00.0", "enable", Code::RESET_REQUIRED);
+        assert!(said.ends_with("\nReboot the system or try nvidia-smi --gpu-reset to make MIG mode effective on GPU 00000000:C1:00.0\n"));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::node::{Code, Driver, Gpu, Live, Memory, MigDevice, Missing, Node, Reading};
+use crate::node::{Code, Driver, Excluded, Gpu, Live, Memory, MigDevice, Missing, Node, Reading};
 use crate::words::{compute_mode_short, mib, performance_state, process_type, short, tail};
 
 const WIDE: usize = 89;
@@ -61,6 +61,18 @@ pub fn list(node: &Node) -> (String, Option<Code>) {
         }
     }
     (out, first)
+}
+
+/// `-B`.
+pub fn excluded(node: &Node) -> (String, Option<Code>) {
+    if node.excluded.is_empty() {
+        return ("No excluded devices found.\n".into(), None);
+    }
+    let mut out = String::new();
+    for (number, Excluded { bus_id, uuid }) in node.excluded.iter().enumerate() {
+        let _ = writeln!(out, "Excluded GPU {number}: {bus_id} (UUID: {uuid})");
+    }
+    (out, None)
 }
 
 /// `GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-…)`.

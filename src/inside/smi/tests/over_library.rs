@@ -168,6 +168,48 @@ fn boards_without_an_average_of_their_power_have_none_to_show() {
 }
 
 #[test]
+fn what_is_retired_remapped_and_on_offer_is_asked_of_the_library() {
+    let node =
+        Node::with(HardwareSpec { profile: "single-t4".into(), ..spec("580.105.08", vec![]) }, "580.105.08");
+    node.breaks(0, Fault::UncorrectableEcc);
+    let (rows, exit) =
+        node.run("--query-retired-pages=retired_pages.address,retired_pages.cause --format=csv,noheader");
+    assert_eq!(exit, 0);
+    let (address, cause) = rows.trim_end().split_once(", ").expect("one page");
+    assert!(address.len() == 18 && address.starts_with("0x000"), "{rows}");
+    assert_eq!(cause, "Double Bit ECC");
+    let rows = node.run("--query-remapped-rows=remapped_rows.pending --format=csv,noheader").0;
+    assert_eq!(rows, "[N/A]\n", "a T4 remaps none");
+    let clocks = node.run("--query-supported-clocks=mem,gr --format=csv,noheader,nounits").0;
+    assert_eq!(clocks.lines().filter(|line| line.starts_with("5001, ")).count(), 87, "{clocks}");
+    assert_eq!(node.run("-B"), ("No excluded devices found.\n".into(), 0));
+}
+
+#[test]
+fn the_ways_between_gpus_are_told_one_by_one() {
+    let node = Node::healthy();
+    let (said, exit) = node.run("topo -n 1 -i 4");
+    assert_eq!(
+        (said.as_str(), exit),
+        ("Device 4 is connected by way of a single PCIe switch to device(s): 5\n", 0)
+    );
+    let said = node.run("topo -p -i 0,7").0;
+    assert_eq!(
+        said,
+        "Device 0 is connected to device 7 by way of an SMP interconnect link between NUMA nodes.\n"
+    );
+    assert_eq!(node.run("topo -c 60").0, "The GPUs that have an affinity with CPU 60 are: 4, 5, 6, 7\n");
+    assert!(node.run("topo -mp").0.contains("GPU0\t X \tPIX\t"));
+    let links = node.run("nvlink -R -i 1 -l 3").0;
+    assert!(links.contains("\t Link 3: Remote Device 00000000:"), "{links}");
+    assert!(
+        node.run("nvlink -gt d -i 1 -l 3")
+            .0
+            .ends_with("\t Link 3: Data Tx: 0 KiB\n\t Link 3: Data Rx: 0 KiB\n")
+    );
+}
+
+#[test]
 fn the_links_are_there_before_the_fabric_stands() {
     let node = Node::healthy();
     node.breaks(0, Fault::FabricNotReady);
@@ -312,6 +354,12 @@ fn a_reset_cures_what_waits_for_one_and_is_refused_where_somebody_works() {
     assert!(said.contains("Pending                           : No"), "{said}");
 
     owner.change(|machine, now| machine.disconnect(now, worker.connection));
+    let (said, exit) = node.run("-mig 1 -i 1");
+    assert!(
+        said.starts_with("Warning: MIG mode is in pending enable state") && said.ends_with("\nAll done.\n"),
+        "{said}"
+    );
+    assert!(!said.contains("Treating as warning") && exit == 0, "{said}");
     assert_eq!(node.run("-r -i 1"), (format!("GPU {second} was successfully reset.\nAll done.\n"), 0));
     node.breaks(0, Fault::FabricNotReady);
     let (said, exit) = node.run("-r -i 0,1,2,3,4,5,6");

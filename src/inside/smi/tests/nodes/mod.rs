@@ -62,6 +62,7 @@ fn node(driver: &str, cuda: (u32, u32), gpus: Vec<Live>) -> Node {
             cuda_version: Ok(cuda),
         },
         attached: gpus.len() as u32,
+        excluded: Vec::new(),
         gpus: gpus
             .into_iter()
             .enumerate()
@@ -221,6 +222,9 @@ fn h200() -> Live {
                 crc: Ok(number.into()),
                 capability: [Ok(true); 6],
                 remote: Ok("00000000:05:00.0".into()),
+                remote_link: Ok(24 + number),
+                data: [Ok(1024), Ok(512)],
+                raw: [Ok(1100), Ok(550)],
             })
             .collect()),
         cpu_affinity: Ok((0..24).collect()),
