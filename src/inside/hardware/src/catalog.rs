@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use crate::document::{self, Doubts, FileError};
+use crate::page::{MEMORY_CLOCKS, MIG_PROFILES};
 use crate::spec::SpecError;
 
 /// The data files, by the name that profiles use.
@@ -205,6 +207,119 @@ pub struct MigCut {
 }
 
 impl Device {
+    /// Reads a device file, and refuses what no board can be, at its line.
+    pub fn parse(text: &str) -> Result<Self, FileError> {
+        document::parse(text, Self::check)
+    }
+
+    fn check(&self, doubts: &mut Doubts) {
+        doubts.demand(self.format == 1, "format", "only format 1 is known");
+        let Memory { total_mib, reserved_mib, context_mib, .. } = self.memory;
+        doubts.demand(
+            reserved_mib + context_mib < total_mib,
+            "memory.reserved-mib",
+            format!(
+                "with a context ({context_mib} MiB) it takes more than the {total_mib} MiB that there are"
+            ),
+        );
+        let Power { min, default, max, idle, ready, load, memory } = self.power;
+        doubts.demand(
+            min <= default && default <= max,
+            "power.default",
+            format!("not between {min} W and {max} W"),
+        );
+        doubts.demand(
+            idle < min && idle < ready && ready < load,
+            "power.idle",
+            format!("a board at rest draws less than its least limit ({min} W), than one in use ({ready} W), than one at work ({load} W)"),
+        );
+        if let Some([rest, most]) = memory {
+            let what = "the memory draws less than the board, and less at rest than at work";
+            doubts.demand(rest < idle && rest < most && most < load, "power.memory", what);
+        }
+        self.check_clocks(doubts);
+        let Thermal { idle, load, shutdown, slowdown, gpu_max, .. } = self.thermal;
+        doubts.demand(
+            idle < load && load < gpu_max && gpu_max < slowdown && slowdown < shutdown,
+            "thermal.idle",
+            "idle, load, gpu-max, slowdown and shutdown rise in this order",
+        );
+        if let Some(tlimit) = &self.thermal.tlimit {
+            let distance = |threshold: u32| i64::from(gpu_max) - i64::from(threshold);
+            doubts.demand(
+                distance(slowdown) == i64::from(tlimit.slowdown)
+                    && distance(shutdown) == i64::from(tlimit.shutdown),
+                "thermal.tlimit",
+                "the distances are not those between the thresholds",
+            );
+        }
+        self.check_cuts(doubts);
+    }
+
+    fn check_clocks(&self, doubts: &mut Doubts) {
+        let clocks = &self.clocks;
+        let offered: Vec<u32> = self.graphics_clocks().collect();
+        doubts.demand(
+            offered.last() == Some(&clocks.graphics_min),
+            "clocks.graphics-min",
+            "the steps from the highest clock do not end there",
+        );
+        for (key, clock) in [("application", clocks.application), ("idle-graphics", clocks.idle_graphics)] {
+            doubts.demand(
+                offered.contains(&clock),
+                format!("clocks.{key}"),
+                format!("{clock} MHz is not on offer"),
+            );
+        }
+        doubts.demand(
+            clocks.memory.is_sorted_by(|a, b| a > b) && (1..=MEMORY_CLOCKS).contains(&clocks.memory.len()),
+            "clocks.memory",
+            format!("one to {MEMORY_CLOCKS} clocks, the highest first"),
+        );
+        doubts.demand(
+            clocks.memory.contains(&clocks.idle_memory),
+            "clocks.idle-memory",
+            format!("{} MHz is not on offer", clocks.idle_memory),
+        );
+    }
+
+    fn check_cuts(&self, doubts: &mut Doubts) {
+        doubts.demand(
+            self.mig.len() <= MIG_PROFILES,
+            "mig",
+            format!("at most {MIG_PROFILES} ways to cut it"),
+        );
+        for (at, cut) in self.mig.iter().enumerate() {
+            let name = &cut.name;
+            let mut must =
+                |holds, key: &str, what: String| doubts.demand(holds, format!("mig[{at}].{key}"), what);
+            must(
+                cut.starts.iter().all(|start| start + cut.size <= 8),
+                "starts",
+                format!("`{name}` would reach beyond the eighth memory slice"),
+            );
+            must(
+                u64::from(cut.memory_mib) < self.memory.total_mib,
+                "memory-mib",
+                format!("`{name}` has more than the {} MiB of the board", self.memory.total_mib),
+            );
+            must(
+                cut.sm <= self.cores.sms,
+                "sm",
+                format!("`{name}` has more than the {} of the board", self.cores.sms),
+            );
+            must(
+                cut.slices <= 7 && cut.instances * cut.slices <= 7 && cut.instances * cut.size <= 8,
+                "instances",
+                format!("{} of `{name}` do not fit into seven slices and eight of memory", cut.instances),
+            );
+            let twins = self.mig[..at].iter().any(|other| {
+                other.id == cut.id || other.nvml_index == cut.nvml_index || other.name == cut.name
+            });
+            must(!twins, "id", format!("`{name}` shares name, id or NVML's index with another"));
+        }
+    }
+
     /// Graphics clocks on offer, highest first. NVML cuts the halves of 7.5 MHz steps.
     pub fn graphics_clocks(&self) -> impl Iterator<Item = u32> + '_ {
         let Clocks { graphics_max, graphics_min, graphics_step_tenths, .. } = self.clocks;
@@ -224,7 +339,7 @@ pub fn devices() -> &'static [(&'static str, Device)] {
     static DEVICES: OnceLock<Vec<(&'static str, Device)>> = OnceLock::new();
     // A test parses every file: none can be refused here.
     DEVICES.get_or_init(|| {
-        FILES.iter().filter_map(|(name, text)| Some((*name, toml::from_str::<Device>(text).ok()?))).collect()
+        FILES.iter().filter_map(|(name, text)| Some((*name, Device::parse(text).ok()?))).collect()
     })
 }
 
@@ -266,42 +381,11 @@ fn edits(from: &str, to: &str) -> usize {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::page::{MEMORY_CLOCKS, MIG_PROFILES};
 
     #[test]
     fn every_file_parses_and_its_numbers_are_possible() {
         for (name, text) in FILES {
-            let device: Device = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!(device.format, 1, "{name}");
-            let Power { min, default, max, idle, ready, load, memory } = device.power;
-            assert!(min <= default && default <= max, "{name}: power limits");
-            assert!(idle < min && idle < ready && ready < load, "{name}: power drawn");
-            if let Some([rest, most]) = memory {
-                assert!(rest < idle && rest < most && most < load, "{name}: power of the memory");
-            }
-            let clocks = &device.clocks;
-            let offered: Vec<u32> = device.graphics_clocks().collect();
-            assert_eq!(
-                offered.last(),
-                Some(&clocks.graphics_min),
-                "{name}: the steps end at the least clock"
-            );
-            for clock in [clocks.application, clocks.idle_graphics] {
-                assert!(offered.contains(&clock), "{name}: {clock} MHz is not on offer");
-            }
-            assert!(
-                clocks.memory.is_sorted_by(|a, b| a > b) && clocks.memory.len() <= MEMORY_CLOCKS,
-                "{name}"
-            );
-            assert!(clocks.memory.contains(&clocks.idle_memory), "{name}");
-            let memory = &device.memory;
-            assert!(memory.reserved_mib + memory.context_mib < memory.total_mib, "{name}");
-            let Thermal { idle, load, shutdown, slowdown, gpu_max, .. } = device.thermal;
-            assert!(idle < load && load < gpu_max && gpu_max < slowdown && slowdown < shutdown, "{name}");
-            if let Some(tlimit) = &device.thermal.tlimit {
-                assert_eq!(i64::from(slowdown), i64::from(gpu_max) - i64::from(tlimit.slowdown), "{name}");
-                assert_eq!(i64::from(shutdown), i64::from(gpu_max) - i64::from(tlimit.shutdown), "{name}");
-            }
+            Device::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         }
         assert_eq!(devices().len(), FILES.len());
     }
@@ -337,27 +421,6 @@ pub(crate) mod tests {
         case("b200", 247);
         case("l40s", 155);
         case("t4", 87);
-    }
-
-    #[test]
-    fn mig_cuts_fit_the_gpu_they_cut() {
-        for (name, device) in devices() {
-            assert!(device.mig.len() <= MIG_PROFILES, "{name}");
-            for cut in &device.mig {
-                assert!(cut.starts.iter().all(|start| start + cut.size <= 8), "{name} {}", cut.name);
-                assert!(u64::from(cut.memory_mib) < device.memory.total_mib, "{name} {}", cut.name);
-                assert!(cut.sm <= device.cores.sms && cut.slices <= 7, "{name} {}", cut.name);
-                assert!(
-                    cut.instances * cut.slices <= 7 && cut.instances * cut.size <= 8,
-                    "{name} {}",
-                    cut.name
-                );
-                let same = device.mig.iter().filter(|other| {
-                    other.id == cut.id || other.nvml_index == cut.nvml_index || other.name == cut.name
-                });
-                assert_eq!(same.count(), 1, "{name} {}", cut.name);
-            }
-        }
     }
 
     #[test]

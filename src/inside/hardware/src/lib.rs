@@ -9,6 +9,7 @@ pub mod catalog;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod command;
+pub mod document;
 pub mod driver;
 pub mod fault;
 pub mod machine;

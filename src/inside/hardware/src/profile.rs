@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use crate::catalog::{self, Device};
-use crate::page::CPU_WORDS;
+use crate::document::{self, Doubts, FileError};
+use crate::page::{CPU_WORDS, GPUS};
 use crate::spec::SpecError;
 
 /// The data files, by the name that labs use.
@@ -84,6 +85,59 @@ impl Slot {
 }
 
 impl NodeProfile {
+    /// Reads a profile file, and refuses what no node can be, at its line.
+    pub fn parse(text: &str) -> Result<Self, FileError> {
+        document::parse(text, Self::check)
+    }
+
+    fn check(&self, doubts: &mut Doubts) {
+        doubts.demand(self.format == 1, "format", "only format 1 is known");
+        let device = match self.device() {
+            Ok(device) => device,
+            Err(error) => {
+                let nearest = match &error {
+                    SpecError::NoSuchDevice { nearest: Some(nearest), .. } => {
+                        format!("; the nearest is `{nearest}`")
+                    }
+                    _ => String::new(),
+                };
+                return doubts.demand(false, "device", format!("{error}{nearest}"));
+            }
+        };
+        let gpus = self.slots.len();
+        doubts.demand(
+            (1..=GPUS).contains(&gpus),
+            "device",
+            format!("stands in {gpus} slots, not in 1 to {GPUS}"),
+        );
+        let joined = self.nvswitch.is_some() || !self.bridges.is_empty();
+        doubts.demand(
+            joined == device.nvlink.is_some(),
+            "device",
+            format!("a {} {} NVLinks", device.name, if device.nvlink.is_some() { "has" } else { "has no" }),
+        );
+        let bridged = self.bridges.iter().flatten().all(|gpu| *gpu < gpus);
+        doubts.demand(bridged, "bridges", format!("leads to a GPU beyond the {gpus} that there are"));
+        for (at, slot) in self.slots.iter().enumerate() {
+            let before = at.checked_sub(1).map(|before| &self.slots[before]);
+            doubts.demand(
+                before.is_none_or(|before| (before.bus, before.device) < (slot.bus, slot.device)),
+                format!("gpu[{at}].bus"),
+                "NVML's order is that of places on the bus",
+            );
+            doubts.demand(
+                slot.numa < self.numa_count(),
+                format!("gpu[{at}].numa"),
+                format!("there are {} NUMA nodes, from 0 on", self.numa_count()),
+            );
+            doubts.demand(
+                slot.module.is_some() == self.nvswitch.is_some(),
+                format!("gpu[{at}].bus"),
+                "a GPU has a place on a baseboard where there are switches, and only there",
+            );
+        }
+    }
+
     /// What stands in every slot.
     pub fn device(&self) -> Result<&'static Device, SpecError> {
         catalog::device(&self.device)
@@ -118,7 +172,7 @@ pub fn profiles() -> &'static [(&'static str, NodeProfile)] {
     static PROFILES: OnceLock<Vec<(&'static str, NodeProfile)>> = OnceLock::new();
     // A test parses every file: none can be refused here.
     PROFILES.get_or_init(|| {
-        FILES.iter().filter_map(|(name, text)| Some((*name, toml::from_str(text).ok()?))).collect()
+        FILES.iter().filter_map(|(name, text)| Some((*name, NodeProfile::parse(text).ok()?))).collect()
     })
 }
 
@@ -135,27 +189,12 @@ pub fn profile(asked: &str) -> Result<&'static NodeProfile, SpecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::page::GPUS;
 
     #[test]
     fn every_profile_parses_and_stands_on_a_device_of_the_catalogue() {
         for (name, text) in FILES {
-            let profile: NodeProfile = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!(profile.format, 1, "{name}");
-            let device = profile.device().unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert!(!profile.slots.is_empty() && profile.slots.len() <= GPUS, "{name}");
-            assert!(
-                profile.slots.is_sorted_by(|a, b| (a.bus, a.device) < (b.bus, b.device)),
-                "{name}: NVML's order is that of bus ids"
-            );
-            for slot in &profile.slots {
-                assert!(slot.numa < profile.numa_count(), "{name}");
-                assert_eq!(slot.module.is_some(), profile.nvswitch.is_some(), "{name}");
-            }
+            let profile = NodeProfile::parse(text).unwrap_or_else(|error| panic!("{name}: {error}"));
             catalog::tests::has_keys(name, text, &profile.uncertain);
-            let joined = profile.nvswitch.is_some() || !profile.bridges.is_empty();
-            assert_eq!(joined, device.nvlink.is_some(), "{name}");
-            assert!(profile.bridges.iter().flatten().all(|gpu| *gpu < profile.slots.len()), "{name}");
         }
         assert_eq!(profiles().len(), FILES.len());
     }

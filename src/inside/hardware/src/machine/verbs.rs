@@ -1,6 +1,7 @@
 //! What clients ask, and whether they may.
 
 use super::{Client, Machine};
+use crate::catalog::Architecture;
 use crate::command::{Command, Outcome, Status, Verb};
 use crate::page::Condition;
 
@@ -171,6 +172,8 @@ impl Machine {
         }
         match which {
             0 => it.volatile = Default::default(),
+            // Source: the manual of nvidia-smi: not supported from Ampere on.
+            1 if it.device.architecture >= Architecture::Ampere => return refuse(Status::NotSupported),
             1 => it.inforom.aggregate = Default::default(),
             _ => return refuse(Status::InvalidArgument),
         }

@@ -309,6 +309,18 @@ fn a_link_that_is_down_takes_a_reset_of_every_gpu_on_the_fabric() {
 }
 
 #[test]
+fn what_a_board_counted_in_all_its_life_is_cleared_on_turing_alone() {
+    for (profile, cleared) in [("single-t4", Status::Success), ("hgx-a100", Status::NotSupported)] {
+        let mut machine = up(profile);
+        machine.break_it(0, Fault::UncorrectableEcc);
+        assert_eq!(machine.root(Verb::ClearEccCounts, 0, &[1]), cleared, "{profile}");
+        let left = u64::from(cleared != Status::Success);
+        assert_eq!(machine.gpu_page(0).ecc_aggregate[1][2], left, "{profile}");
+        assert_eq!(machine.root(Verb::ClearEccCounts, 0, &[0]), Status::Success, "{profile}");
+    }
+}
+
+#[test]
 fn behind_the_switches_of_ampere_one_gpu_is_reset_alone_only_beside_a_fabric_manager() {
     let mut ampere = up("hgx-a100");
     assert_eq!(ampere.root(Verb::Reset, 2, &[]), Status::Success);
