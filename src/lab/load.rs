@@ -546,6 +546,8 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
         }
     }
     for (i, variant) in lab.variants.iter().enumerate() {
+        // One after the other into the same hardware: two may be possible alone and not together.
+        let mut broken = machines.clone();
         for (n, HardwareFault { node, fault }) in variant.hardware.iter().enumerate() {
             let place = Place::root().then("variant").then(i).then("hardware").then(n);
             let Some(plan) = lab.nodes.iter().find(|plan| plan.name == *node) else {
@@ -562,8 +564,8 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
                 continue;
             }
             // A node whose hardware is not right has been told of already.
-            let Some(machine) = machines.get(node.as_str()) else { continue };
-            if let Err(error) = machine.clone().inject(0, fault) {
+            let Some(machine) = broken.get_mut(node.as_str()) else { continue };
+            if let Err(error) = machine.inject(0, fault) {
                 let key = if matches!(error, FaultError::NoSuchGpu { .. }) { "gpu" } else { "fault" };
                 mistakes.push(document.mistake(&place.then(key), error.to_string()));
             }
