@@ -312,7 +312,7 @@ fn hardware(plan: &Plan<'_>, node: &NodePlan) -> (BTreeMap<String, String>, Opti
         spec.identity = format!("{}-{}-{}", plan.lab.name, plan.draw.seed_word, node.name);
     }
     let faults = plan.draw.variant.hardware.iter().filter(|fault| fault.node == node.name);
-    let hardware = NodeHardware { spec, faults: faults.map(|fault| fault.fault.clone()).collect() };
+    let hardware = NodeHardware { spec, faults: faults.map(|fault| fault.inherited.clone()).collect() };
     let key = rand::random::<[u8; 32]>();
     let mut token = Hmac::<Sha256>::new_from_slice(&key).expect("a key of any length will do");
     token.update(HOST_WORD.as_bytes());

@@ -16,7 +16,7 @@ use crate::document::{Document, DocumentError, Mistakes, Place};
 use crate::rubric::Skill;
 use crate::units::Bytes;
 use crate::units::hex;
-use crashcart_hardware::fault::{Deed, Fault, FaultError, GpuFault};
+use crashcart_hardware::fault::{Deed, Fault, FaultError, GpuFault, Inherited};
 use crashcart_hardware::machine::Machine;
 use crashcart_hardware::profile::profiles;
 use crashcart_hardware::spec::{HardwareSpec, SpecError};
@@ -148,6 +148,8 @@ struct FileFault {
     node: NodeName,
     gpu: u32,
     fault: Fault,
+    #[serde(default)]
+    ago_s: u32,
 }
 
 #[derive(Deserialize)]
@@ -209,7 +211,10 @@ impl File {
             hardware: from.hardware,
             real_accelerators: from.real_accelerators,
         };
-        let fault = |FileFault { node, gpu, fault }| HardwareFault { node, fault: GpuFault { gpu, fault } };
+        let fault = |FileFault { node, gpu, fault, ago_s }| HardwareFault {
+            node,
+            inherited: Inherited { ago_s, fault: GpuFault { gpu, fault } },
+        };
         Lab {
             name,
             folder,
@@ -548,7 +553,7 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
     for (i, variant) in lab.variants.iter().enumerate() {
         // One after the other into the same hardware: two may be possible alone and not together.
         let mut broken = machines.clone();
-        for (n, HardwareFault { node, fault }) in variant.hardware.iter().enumerate() {
+        for (n, HardwareFault { node, inherited }) in variant.hardware.iter().enumerate() {
             let place = Place::root().then("variant").then(i).then("hardware").then(n);
             let Some(plan) = lab.nodes.iter().find(|plan| plan.name == *node) else {
                 let what = format!("there is no node `{node}`");
@@ -565,7 +570,7 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
             }
             // A node whose hardware is not right has been told of already.
             let Some(machine) = broken.get_mut(node.as_str()) else { continue };
-            if let Err(error) = machine.inject(0, fault) {
+            if let Err(error) = machine.inject(0, &inherited.fault) {
                 let key = if matches!(error, FaultError::NoSuchGpu { .. }) { "gpu" } else { "fault" };
                 mistakes.push(document.mistake(&place.then(key), error.to_string()));
             }

@@ -23,7 +23,7 @@ pub use new::{NewLabError, new_lab};
 
 use crate::rubric::Skill;
 use crate::units::Bytes;
-use crashcart_hardware::fault::{Deed, GpuFault};
+use crashcart_hardware::fault::{Deed, Inherited};
 use crashcart_hardware::machine::Machine;
 use crashcart_hardware::spec::HardwareSpec;
 
@@ -146,7 +146,7 @@ pub struct Variant {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HardwareFault {
     pub node: NodeName,
-    pub fault: GpuFault,
+    pub inherited: Inherited,
 }
 
 /// Something that is done in a node or at it.

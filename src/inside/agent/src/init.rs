@@ -370,7 +370,7 @@ impl Init {
             self.manager.say("init", &remark);
         }
         for line in lines {
-            self.manager.journal.add_kernel(&line);
+            self.manager.journal.add_kernel(line.at_ms * 1000, &line.text);
         }
     }
 

@@ -299,6 +299,7 @@ fn show(options: &Options) -> Result<(), String> {
         entries.extend(current);
     }
     entries.retain(wanted);
+    by_time(&mut entries);
     let most = options.lines.unwrap_or(if options.follow { 10 } else { usize::MAX });
     entries.drain(..entries.len().saturating_sub(most));
     if options.reverse {
@@ -321,6 +322,14 @@ fn show(options: &Options) -> Result<(), String> {
         }
     }
     if options.follow { follow(&mut out, options, last, &host, wanted) } else { Ok(()) }
+}
+
+/// Puts the entries of each start of the node in the order of their time: what the kernel had said before
+/// the node's services began is noted after they did.
+fn by_time(entries: &mut [Entry]) {
+    for boot in entries.chunk_by_mut(|one, next| one.boot == next.boot) {
+        boot.sort_by_key(|entry| entry.at_us);
+    }
 }
 
 /// Prints what comes, until the reader has had enough.
@@ -372,6 +381,24 @@ mod tests {
     fn options(line: &str) -> Options {
         let words: Vec<String> = words::split(line).expect("splits");
         parse(&words).expect("parses").expect("is no help")
+    }
+
+    #[test]
+    fn what_the_kernel_said_before_stands_before() {
+        let entry = |number, boot: &str, at_us| Entry {
+            number,
+            boot: boot.into(),
+            at_us,
+            unit: None,
+            speaker: "kernel".into(),
+            pid: 0,
+            text: String::new(),
+        };
+        let mut entries =
+            [entry(1, "old", 50), entry(1, "new", 60), entry(2, "new", 30), entry(3, "new", 60)];
+        by_time(&mut entries);
+        let order: Vec<(u64, u64)> = entries.iter().map(|entry| (entry.number, entry.at_us)).collect();
+        assert_eq!(order, [(1, 50), (2, 30), (1, 60), (3, 60)]);
     }
 
     #[test]

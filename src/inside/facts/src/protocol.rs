@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crashcart_hardware::fault::{Deed, GpuFault};
+use crashcart_hardware::fault::{Deed, GpuFault, Inherited};
 use crashcart_hardware::spec::HardwareSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::{Fact, Question};
 
 /// Version of this protocol. An agent refuses a request of another version.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// Where crashcart's read-only directory stands inside every node.
 pub const AGENT_DIR: &str = "/.crashcart";
@@ -93,7 +93,7 @@ pub struct NodeHardware {
     pub spec: HardwareSpec,
     /// What is broken, unless what was kept over a power cycle says otherwise.
     #[serde(default)]
-    pub faults: Vec<GpuFault>,
+    pub faults: Vec<Inherited>,
 }
 
 /// A question, and whether to put it a second time.

@@ -78,6 +78,11 @@ impl Driver {
         self.branch >= 570
     }
 
+    /// Whether Xid 45 says which Xid took the channel.
+    pub fn gives_previous_xid(&self) -> bool {
+        self.branch >= 580
+    }
+
     /// Whether timeouts of the firmware give the number of the call.
     pub fn gives_rpc_sequence(&self) -> bool {
         self.branch > 570

@@ -13,6 +13,16 @@ pub struct GpuFault {
     pub fault: Fault,
 }
 
+/// A fault that a node's GPUs came with, and when it happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Inherited {
+    /// Seconds before the faults of the node go in; 0 is at that moment.
+    #[serde(default)]
+    pub ago_s: u32,
+    pub fault: GpuFault,
+}
+
 /// A cause. What each shows where, and what cures it, stands beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -25,6 +35,12 @@ pub enum Fault {
     UncorrectableEcc,
     /// As above, but no spare row is left: Xid 64, remapping failure. Cure: another board.
     RemapFailure,
+    /// Xid 94: an error that a program has read and that its own death contains; one volatile and aggregate
+    /// error of SRAM. Cure: the program starts anew; the GPU needs nothing.
+    ContainedEcc,
+    /// Xid 95, then 154 (reset): an error that nobody can say the end of. Every program on the GPU dies, and
+    /// it takes no work. Cure: a reset of the GPU.
+    UncontainedEcc,
     /// Xid 119, then 154 (reset); most queries fail. Cure: a reset of the GPU.
     GspTimeout,
     /// Coolant or fan: hot, hardware and software thermal slowdown. Cure: outside (`clear`); a lower power
@@ -66,7 +82,8 @@ pub enum Fault {
     LeakedMemory {
         mib: u64,
     },
-    /// Xid of a program (13, 31, 43): the GPU is well, the program is not. Cure: mend the program.
+    /// Xid of a program (13, 31, 43, 45): the GPU is well, the program is not, or was ended by somebody (45).
+    /// The first two take the program's other channels with them, which says Xid 45. Cure: mend the program.
     ProgramError {
         xid: u32,
         pid: u32,

@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use crashcart_facts::{
     GpuFact, GpusFact, HARDWARE_KEY_VARIABLE, HARDWARE_VARIABLE, HardwareAct, NodeHardware,
 };
-use crashcart_hardware::command::Outcome;
-use crashcart_hardware::fault::GpuFault;
-use crashcart_hardware::machine::{Client, Machine};
+use crashcart_hardware::command::{Command, Outcome, Verb};
+use crashcart_hardware::fault::Inherited;
+use crashcart_hardware::machine::{Client, KernelLine, Machine};
 use crashcart_hardware::page::{GpuPage, NodePage, Shared, gpu_offset, node_offset};
 
 use crate::manager::now_ms;
@@ -32,6 +32,8 @@ const UNSEEN: Duration = Duration::from_secs(2);
 /// Shortest time between two writes of what is kept.
 const BETWEEN_WRITES: Duration = Duration::from_millis(200);
 const AFTER_A_FAILURE: Duration = Duration::from_secs(60);
+/// How long before the first thing that happened to it hardware with a past was switched on.
+const UP_BEFORE_MS: u64 = 24 * 3_600_000;
 
 /// A node's hardware and its clients.
 pub struct Hardware {
@@ -45,7 +47,7 @@ struct Owner {
     words: &'static [AtomicU64],
     key: Key,
     /// Faults that wait for the host's word.
-    waiting: Vec<GpuFault>,
+    waiting: Vec<Inherited>,
     bus: surfaces::PciBus,
     capabilities: surfaces::Capabilities,
     /// When the machine changes by itself.
@@ -53,7 +55,7 @@ struct Owner {
     /// When the disk may be written again.
     write_after: Instant,
     /// The kernel's lines, and then our own, for the node's log.
-    kernel: Vec<String>,
+    kernel: Vec<KernelLine>,
     said: Vec<String>,
 }
 
@@ -70,7 +72,10 @@ impl Hardware {
             Past::Kept(text) => Some(text.as_str()),
             Past::None | Past::Forged => None,
         };
-        let machine = Machine::new(&told.spec, saved, now_ms()).map_err(|error| error.to_string())?;
+        // Hardware that something happened to before the node's time was on before that.
+        let past_ms = saved.is_none().then(|| age_ms(&told.faults)).flatten();
+        let since = now_ms().saturating_sub(past_ms.map_or(0, |age| age + UP_BEFORE_MS));
+        let machine = Machine::new(&told.spec, saved, since).map_err(|error| error.to_string())?;
         let is_new = saved.is_none() || machine.saved_refused().is_some();
         let desk = Desk::open(machine.gpus()).map_err(|error| match error.raw_os_error() {
             Some(libc::EINVAL) => {
@@ -130,7 +135,7 @@ impl Hardware {
     }
 
     /// Lines of the kernel since the last call.
-    pub fn take_kernel_lines(&mut self) -> Vec<String> {
+    pub fn take_kernel_lines(&mut self) -> Vec<KernelLine> {
         std::mem::take(&mut self.owner.kernel)
     }
 
@@ -202,6 +207,7 @@ impl Owner {
         let outcome = match heard {
             Heard::Arrives => None,
             Heard::Command(who, command) => {
+                self.meet(&who, &command);
                 let from = Client { connection: who.client, pid: who.pid, uid: who.uid };
                 Some(self.machine.command(now_ms(), from, &command))
             }
@@ -215,9 +221,22 @@ impl Owner {
         outcome
     }
 
+    /// Who begins to work is to be known by name.
+    fn meet(&mut self, who: &desk::Who, command: &Command) {
+        if command.verb == Verb::OpenContext as u32
+            && let Ok(name) = std::fs::read_to_string(format!("/proc/{}/comm", who.pid))
+        {
+            self.machine.meet(who.client, name.trim_end());
+        }
+    }
+
+    /// What happened first comes first.
     fn let_break(&mut self) {
-        for fault in std::mem::take(&mut self.waiting) {
-            if let Err(error) = self.machine.inject(now_ms(), &fault) {
+        self.waiting.sort_by_key(|fault| std::cmp::Reverse(fault.ago_s));
+        let now = now_ms();
+        for Inherited { ago_s, fault } in std::mem::take(&mut self.waiting) {
+            let then = now.saturating_sub(u64::from(ago_s) * 1000);
+            if let Err(error) = self.machine.inject_as_of(now, then, &fault) {
                 self.said.push(format!("A fault of the lab does not fit this hardware: {error}"));
             }
         }
@@ -236,7 +255,7 @@ impl Owner {
         }
         let left = self.machine.next_change_ms(now).saturating_sub(now);
         self.due = Instant::now() + Duration::from_millis(left);
-        self.kernel.extend(self.machine.take_kernel_lines().into_iter().map(|line| line.text));
+        self.kernel.extend(self.machine.take_kernel_lines());
         let gpus = self.gpus();
         let shown = self.bus.show(&gpus).and(self.capabilities.show(&gpus));
         if let Err(error) = shown {
@@ -267,4 +286,10 @@ impl Owner {
     fn has_to_keep(&self) -> bool {
         self.waiting.is_empty() && self.machine.changed_since_save()
     }
+}
+
+/// Age of the oldest of these that did not happen just now, in milliseconds.
+fn age_ms(faults: &[Inherited]) -> Option<u64> {
+    let oldest = faults.iter().map(|fault| fault.ago_s).max().filter(|seconds| *seconds > 0)?;
+    Some(u64::from(oldest) * 1000)
 }

@@ -50,6 +50,8 @@ pub struct Journal {
     bytes: usize,
     next: u64,
     rates: BTreeMap<String, Rate>,
+    /// What the kernel's clock counts from, microseconds since the epoch.
+    kernel_zero_us: Option<u64>,
     file: Option<File>,
     written: u64,
     /// After a failure to write, when to try again.
@@ -68,6 +70,14 @@ pub fn now_us() -> u64 {
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1000
 }
 
+/// When the host was started, microseconds since the epoch.
+fn host_start_us() -> u64 {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let up_us =
+        u64::try_from(up.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(up.tv_nsec).unwrap_or(0) / 1000;
+    now_us().saturating_sub(up_us)
+}
+
 impl Journal {
     pub fn new(boot_id: &str) -> Self {
         Self {
@@ -76,6 +86,7 @@ impl Journal {
             bytes: 0,
             next: 1,
             rates: BTreeMap::new(),
+            kernel_zero_us: None,
             file: None,
             written: 0,
             retry: None,
@@ -87,17 +98,19 @@ impl Journal {
         if !self.may_speak(unit.unwrap_or(speaker)) {
             return;
         }
-        self.push(unit, speaker, pid, text);
+        self.push(now_us(), unit, speaker, pid, text);
     }
 
-    /// Notes a line of the kernel. No program speaks with its name and without a process; a copy goes
-    /// where a syslog daemon would put it.
-    pub fn add_kernel(&mut self, text: &str) {
-        self.push(None, KERNEL, 0, text);
-        let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let (seconds, micros) = (since_boot.tv_sec, since_boot.tv_nsec / 1000);
+    /// Notes a line of the kernel, said at `at_us`, which may have passed. No program speaks with its name
+    /// and without a process; a copy goes where a syslog daemon would put it.
+    pub fn add_kernel(&mut self, at_us: u64, text: &str) {
+        self.push(at_us, None, KERNEL, 0, text);
+        // A line of before the host's start was said by a kernel that was up by then.
+        let zero = *self.kernel_zero_us.get_or_insert_with(|| at_us.min(host_start_us()));
+        let since_boot = at_us.saturating_sub(zero);
+        let (seconds, micros) = (since_boot / 1_000_000, since_boot % 1_000_000);
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let at = time_stamps::precise(now_us());
+        let at = time_stamps::precise(at_us);
         let line = format!("{at} {host} kernel: [{seconds:5}.{micros:06}] {text}\n");
         if let Some((mut file, _)) = open_in("/var/log", "kern.log") {
             let _ = file.write_all(line.as_bytes());
@@ -122,12 +135,12 @@ impl Journal {
         }
         if dropped > 0 {
             let who = who.to_owned();
-            self.push(None, SPEAKER, 1, &format!("Suppressed {dropped} messages from {who}"));
+            self.push(now_us(), None, SPEAKER, 1, &format!("Suppressed {dropped} messages from {who}"));
         }
         may
     }
 
-    fn push(&mut self, unit: Option<&str>, speaker: &str, pid: i32, text: &str) {
+    fn push(&mut self, at_us: u64, unit: Option<&str>, speaker: &str, pid: i32, text: &str) {
         let mut end = text.len().min(LINE);
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -135,7 +148,7 @@ impl Journal {
         let entry = Entry {
             number: self.next,
             boot: self.boot.clone(),
-            at_us: now_us(),
+            at_us,
             unit: unit.map(str::to_owned),
             speaker: speaker.to_owned(),
             pid,

@@ -115,7 +115,9 @@ fn a_context_ends_with_its_process_though_a_child_holds_the_connection() {
 
 #[test]
 fn faults_show_as_lines_of_the_kernel_and_a_power_cycle_cures_what_it_cures() {
-    let node = start(r#"{"gpu":3,"fault":"fallen-off-bus"},{"gpu":5,"fault":"remap-failure"}"#);
+    let node = start(
+        r#"{"fault":{"gpu":3,"fault":"fallen-off-bus"}},{"ago-s":7200,"fault":{"gpu":5,"fault":"remap-failure"}}"#,
+    );
     // Until the host says so, or asks its first question, all is well.
     assert!(!node.sh("journalctl -k").1.contains("Xid"));
     assert_eq!(node.call(Request::Hardware(HardwareAct::Break)), Reply::Done);
@@ -124,6 +126,12 @@ fn faults_show_as_lines_of_the_kernel_and_a_power_cycle_cures_what_it_cures() {
     let (_, kernel) = node.sh("journalctl -k -o cat");
     assert!(kernel.contains("fallen off the bus") && kernel.contains(": 79, "), "{kernel}");
     assert_eq!(node.sh("journalctl _TRANSPORT=kernel -o cat").1, kernel);
+    // What happened first stands first, with its time, also among the lines of others.
+    assert!(kernel.find(": 64, ") < kernel.find(": 79, "), "{kernel}");
+    let (_, old) = node.sh("journalctl --until '-119min' -k -o cat");
+    assert!(old.contains(": 64, ") && old.contains("NVRM: loading") && !old.contains(": 79, "), "{old}");
+    let (_, times) = node.sh("journalctl -o short-iso | cut -d' ' -f1");
+    assert!(times.lines().is_sorted(), "{times}");
     let (_, line) = node.sh("journalctl -k | grep 'fallen off' | head -1");
     assert!(line.contains(" node kernel: NVRM: "), "{line}");
     let (_, file) =
@@ -147,7 +155,7 @@ fn faults_show_as_lines_of_the_kernel_and_a_power_cycle_cures_what_it_cures() {
 
 #[test]
 fn root_of_the_node_cannot_give_its_hardware_another_past() {
-    let node = start(r#"{"gpu":5,"fault":"remap-failure"}"#);
+    let node = start(r#"{"fault":{"gpu":5,"fault":"remap-failure"}}"#);
     let before = node.gpu(5);
     assert!(before.remap_failed);
     assert_eq!(node.sh(&format!("stat -c %a:%u {STATE}")).1, "600:0\n");
@@ -169,7 +177,7 @@ fn root_of_the_node_cannot_give_its_hardware_another_past() {
 
 #[test]
 fn only_the_host_has_hands_on_the_hardware() {
-    let node = start(r#"{"gpu":1,"fault":{"degraded-pcie":{"gen":2,"width":8}}}"#);
+    let node = start(r#"{"fault":{"gpu":1,"fault":{"degraded-pcie":{"gen":2,"width":8}}}}"#);
     let fault = |gpu, text: &str| {
         serde_json::from_str(&format!(r#"{{"gpu":{gpu},"fault":{text}}}"#)).expect("a fault")
     };

@@ -5,6 +5,7 @@ use super::Machine;
 use super::body::Load;
 use super::gpu::MIB;
 use super::verbs::{Answer, Refusal, refuse};
+use super::xid::{Process, said_name};
 use crate::command::Status;
 use crate::page::{Condition, NONE, NONE32, PROCESSES};
 
@@ -79,15 +80,29 @@ impl Machine {
             .sum()
     }
 
+    /// What the kernel calls the program behind a connection: Xids name it.
+    pub fn meet(&mut self, connection: u64, program: &str) {
+        self.programs.insert(connection, said_name(program));
+    }
+
     /// Ends all contexts of a connection.
     pub fn disconnect(&mut self, now_ms: u64, connection: u64) {
         self.advance(now_ms);
+        self.programs.remove(&connection);
         let before = self.contexts.len();
         self.contexts.retain(|_, context| context.connection != connection);
         let managed = self.fabric_managers.remove(&connection);
         if managed || self.contexts.len() != before {
             self.touch();
         }
+    }
+
+    /// The program of a context, as Xids blame it.
+    pub(super) fn blamed(&self, number: u64) -> Option<Process> {
+        let context = self.contexts.get(&number)?;
+        let name = self.programs.get(&context.connection).cloned().unwrap_or_default();
+        let instance = (context.gpu_part != NONE32).then_some((context.gpu_part, context.compute_part));
+        Some(Process { pid: context.pid, name, instance })
     }
 
     /// Kills the contexts that are named; their programs learn it at their next call.

@@ -5,12 +5,12 @@
 //! a power cycle in `Machine::new`.
 
 use super::contexts::cuda;
-use super::gpu::{DEVICE_MEMORY, Gpu, Inforom, MIB};
-use super::xid::{self, Process};
+use super::gpu::{DEVICE_MEMORY, Gpu, Inforom, MIB, SRAM};
+use super::xid::{self, Process, said_name};
 use super::{Machine, gpu::Settings};
 use crate::catalog::Architecture;
 use crate::fault::{Deed, Fault, FaultError, GpuFault};
-use crate::page::Condition;
+use crate::page::{Condition, NONE32};
 
 /// Most that one bank's spare rows remap.
 pub(super) const ROWS_OF_A_BANK: u32 = 8;
@@ -28,6 +28,17 @@ impl Machine {
         Ok(())
     }
 
+    /// Breaks a GPU as of a moment that has passed. The log tells it with that time; what the GPU is left with
+    /// is there now. Programs that work there now came later: none of them caused it, and they live on where
+    /// the GPU still works.
+    pub fn inject_as_of(&mut self, now_ms: u64, then_ms: u64, fault: &GpuFault) -> Result<(), FaultError> {
+        self.advance(now_ms);
+        self.told_ms = (then_ms < self.now_ms).then_some(then_ms);
+        let done = self.inject(now_ms, fault);
+        self.told_ms = None;
+        done
+    }
+
     /// Mends from outside what is mended there: cooling, power, slots, services, boards; or takes a wrong
     /// setting back.
     pub fn clear(&mut self, now_ms: u64, gpu: u32, fault: &Fault) -> Result<(), FaultError> {
@@ -37,9 +48,13 @@ impl Machine {
         let it = &mut self.gpus[gpu];
         match fault {
             Fault::FallenOffBus => return other("a power cycle of the node"),
-            Fault::UncorrectableEcc | Fault::GspTimeout | Fault::LeakedMemory { .. } => {
+            Fault::UncorrectableEcc
+            | Fault::UncontainedEcc
+            | Fault::GspTimeout
+            | Fault::LeakedMemory { .. } => {
                 return other("a reset of the GPU");
             }
+            Fault::ContainedEcc => return other("starting the program anew"),
             Fault::ProgramError { .. } => return other("mending the program"),
             Fault::Overheating
             | Fault::PowerBrake
@@ -102,8 +117,13 @@ impl Machine {
             return Err(FaultError::Impossible { what: format!("GPU {gpu} is off the bus already") });
         }
         match fault {
-            Fault::UncorrectableEcc | Fault::RemapFailure if !self.gpus[gpu].ecc_on => {
+            Fault::UncorrectableEcc | Fault::RemapFailure | Fault::ContainedEcc | Fault::UncontainedEcc
+                if !self.gpus[gpu].ecc_on =>
+            {
                 not_here("with ECC off notices no memory errors".into())
+            }
+            Fault::ContainedEcc | Fault::UncontainedEcc if !self.contains_errors() => {
+                not_here("does not contain errors: its Xids know neither 94 nor 95".into())
             }
             Fault::RemapFailure if !self.gpus[gpu].remaps_rows() => {
                 not_here("retires pages and remaps no rows".into())
@@ -152,8 +172,8 @@ impl Machine {
                 }
                 not_here(format!("has no {mib} MiB free"))
             }
-            Fault::ProgramError { xid, .. } if ![13, 31, 43].contains(xid) => {
-                not_here(format!("does not blame Xid {xid} on a program: 13, 31 and 43 it does"))
+            Fault::ProgramError { xid, .. } if ![13, 31, 43, 45].contains(xid) => {
+                not_here(format!("does not blame Xid {xid} on a program: 13, 31, 43 and 45 it does"))
             }
             _ => Ok(()),
         }
@@ -165,6 +185,8 @@ impl Machine {
             Fault::FallenOffBus => self.fall_off_bus(gpu),
             Fault::UncorrectableEcc => self.uncorrectable(gpu, true),
             Fault::RemapFailure => self.uncorrectable(gpu, false),
+            Fault::ContainedEcc => self.contained(gpu),
+            Fault::UncontainedEcc => self.uncontained(gpu),
             Fault::GspTimeout => self.hang(gpu),
             Fault::Overheating | Fault::PowerBrake | Fault::CorrectedEcc { .. } => it.remember_fault(fault),
             Fault::DegradedPcie { .. } => {
@@ -208,11 +230,8 @@ impl Machine {
 
     /// A double-bit error; with a spare row for its place, or without.
     fn uncorrectable(&mut self, gpu: usize, spare: bool) {
-        // Who holds most memory was there when it happened.
-        let victim = self
-            .living(gpu)
-            .max_by_key(|(number, context)| (context.bytes, std::cmp::Reverse(*number)))
-            .map(|(number, _)| number);
+        let victim = self.victim(gpu);
+        let contains = self.contains_errors();
         let it = &mut self.gpus[gpu];
         let nth = it.inforom.aggregate.uncorrected[DEVICE_MEMORY];
         let address = (it.identity.number("address", nth) % (it.device.memory.total_mib * MIB)) & !0x3f;
@@ -220,7 +239,6 @@ impl Machine {
             (it.identity.number("partition", nth) % 20, it.identity.number("part", nth) % 4);
         it.count_errors(DEVICE_MEMORY, 0, 1);
         let remaps = it.remaps_rows();
-        let contains = it.device.architecture >= Architecture::Ampere;
         match (remaps, spare) {
             (true, true) => {
                 it.inforom.remapped_uncorrected = (it.inforom.remapped_uncorrected + 1).min(ROWS_OF_A_GPU);
@@ -252,30 +270,73 @@ impl Machine {
                 gpu,
                 63,
                 None,
-                &format!("Row Remapper: New row (0x{address:016x}) marked for remapping, reset gpu to activate."),
+                &format!(
+                    "Row Remapper: New row (0x{address:016x}) marked for remapping, reset gpu to activate."
+                ),
             ),
             (true, false) => self.xid(
                 gpu,
                 64,
                 None,
-                &format!("Row Remapper: Error while attempting to remap row (0x{address:016x}), no spare row is left."),
+                &format!("Row Remapper Error: (0x{address:016x}) - All reserved rows for bank are remapped"),
             ),
             (false, _) => self.xid(
                 gpu,
                 63,
                 None,
-                &format!("Dynamic Page Retirement: New page retired, reboot to activate (0x{:016x}).", address >> 12),
+                &format!(
+                    "Dynamic Page Retirement: New page retired, reboot to activate (0x{:016x}).",
+                    address >> 12
+                ),
             ),
         }
         if contains {
-            self.xid(gpu, 94, None, "Contained: SM (0x1). RST: No, D-RST: No");
-            self.kill(cuda::ECC_UNCORRECTABLE, |number, _| Some(number) == victim);
+            self.contain(gpu, victim);
         } else {
             self.kill(cuda::ECC_UNCORRECTABLE, |_, context| context.gpu == gpu);
         }
-        // Others may finish what they do before the GPU is reset.
-        let others = self.living(gpu).next().is_some();
+        // Others may finish what they do before the GPU is reset; of the past we only know that it had some.
+        let others = self.told_ms.is_some() || self.living(gpu).next().is_some();
         self.recover_by(gpu, if others { xid::DRAIN_AND_RESET } else { xid::RESET });
+    }
+
+    /// Who read the bad data: who holds most memory now, and nobody where it happened before.
+    fn victim(&self, gpu: usize) -> Option<u64> {
+        if self.told_ms.is_some() {
+            return None;
+        }
+        self.living(gpu)
+            .max_by_key(|(number, context)| (context.bytes, std::cmp::Reverse(*number)))
+            .map(|(number, _)| number)
+    }
+
+    /// Whether an error that a program reads ends with that program.
+    fn contains_errors(&self) -> bool {
+        self.device.architecture >= Architecture::Ampere
+    }
+
+    /// Ends an error with the program that read it: what was contained, and whose channels that took.
+    fn contain(&mut self, gpu: usize, victim: Option<u64>) {
+        self.xid(gpu, 94, None, "Contained: SM (0x1). RST: No, D-RST: No");
+        if let Some(process) = victim.and_then(|number| self.blamed(number)) {
+            self.xid(gpu, 94, Some(&process), "Ch 00000008");
+        }
+        self.kill(cuda::ECC_UNCORRECTABLE, |number, _| Some(number) == victim);
+    }
+
+    fn contained(&mut self, gpu: usize) {
+        let victim = self.victim(gpu);
+        self.gpus[gpu].count_errors(SRAM, 0, 1);
+        self.contain(gpu, victim);
+    }
+
+    fn uncontained(&mut self, gpu: usize) {
+        let process = self.victim(gpu).and_then(|number| self.blamed(number));
+        self.gpus[gpu].count_errors(SRAM, 0, 1);
+        self.xid(gpu, 95, process.as_ref(), "Uncontained: LTC TAG (0x2,0x0). RST: Yes, D-RST: No");
+        self.recover_by(gpu, xid::RESET);
+        self.gpus[gpu].condition = Condition::NeedsReset;
+        self.kill(cuda::ECC_UNCORRECTABLE, |_, context| context.gpu == gpu);
     }
 
     fn hang(&mut self, gpu: usize) {
@@ -317,9 +378,10 @@ impl Machine {
 
     fn program_error(&mut self, gpu: usize, xid: u32, pid: u32, name: &str) {
         let address = self.gpus[gpu].identity.number("fault", self.event_last);
-        // The kernel keeps 15 characters of a program's name, and the log one line of each message.
-        let name: String = name.chars().filter(|letter| !letter.is_control()).take(15).collect();
-        let name = name.as_str();
+        let instance = (self.living(gpu))
+            .find(|(_, context)| context.pid == pid && context.gpu_part != NONE32)
+            .map(|(_, context)| (context.gpu_part, context.compute_part));
+        let process = Process { pid, name: said_name(name), instance };
         let (message, cuda) = match xid {
             13 => (
                 "Graphics Exception: channel 0x0000000a, Class 0000cbc0, Offset 00000000, Data 00000000"
@@ -334,10 +396,20 @@ impl Machine {
                 ),
                 cuda::ILLEGAL_ADDRESS,
             ),
+            45 => ("Ch 00000008".to_owned(), cuda::LAUNCH_FAILED),
             _ => ("Ch 00000020, engmask 00000101".to_owned(), cuda::LAUNCH_FAILED),
         };
-        self.xid(gpu, xid, Some(Process { pid, name }), &message);
-        self.kill(cuda, |_, context| context.gpu == gpu && context.pid == pid);
+        self.xid(gpu, xid, Some(&process), &message);
+        if matches!(xid, 13 | 31) {
+            let previous = match self.driver.gives_previous_xid() {
+                true => format!(" caused by previous Xid {xid}"),
+                false => String::new(),
+            };
+            self.xid(gpu, 45, Some(&process), &format!("Ch 00000008{previous}"));
+        }
+        if self.told_ms.is_none() {
+            self.kill(cuda, |_, context| context.gpu == gpu && context.pid == pid);
+        }
     }
 
     /// What the kernel says of a link that trained slower than it should.

@@ -16,6 +16,7 @@ pub(super) const MIB: u64 = 1 << 20;
 
 /// Places of memory errors, in NVML's order.
 pub(super) const DEVICE_MEMORY: usize = 2;
+pub(super) const SRAM: usize = 7;
 
 #[derive(Clone, Debug)]
 pub(super) struct Gpu {

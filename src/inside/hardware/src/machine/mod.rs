@@ -45,9 +45,11 @@ pub struct Client {
     pub uid: u32,
 }
 
-/// A line of the kernel log, without the time.
+/// A line of the kernel log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelLine {
+    /// Milliseconds since the epoch.
+    pub at_ms: u64,
     /// 0 to 7, as syslog has it.
     pub priority: u8,
     pub text: String,
@@ -68,6 +70,10 @@ pub struct Machine {
     gpus: Vec<Gpu>,
     contexts: BTreeMap<u64, Context>,
     last_context: u64,
+    /// What the programs behind connections are called.
+    programs: BTreeMap<u64, String>,
+    /// When what is being said happened, where that is not now.
+    told_ms: Option<u64>,
     /// Whether the switches route without anybody's doing.
     fabric_ready: bool,
     /// Connections that have set them up.
@@ -163,6 +169,8 @@ impl Machine {
             gpus,
             contexts: BTreeMap::new(),
             last_context: 0,
+            programs: BTreeMap::new(),
+            told_ms: None,
             fabric_ready,
             fabric_managers: BTreeSet::new(),
             events: VecDeque::new(),
@@ -265,6 +273,7 @@ impl Machine {
             return;
         }
         self.contexts.clear();
+        self.programs.clear();
         self.fabric_managers.clear();
         for gpu in &mut self.gpus {
             gpu.settings = gpu::Settings::of(gpu.device);

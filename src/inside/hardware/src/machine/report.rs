@@ -5,7 +5,7 @@ use bytemuck::Zeroable;
 use super::Machine;
 use super::body::reason;
 use super::contexts::Context;
-use super::gpu::MIB;
+use super::gpu::{MIB, SRAM};
 use crate::catalog::Architecture;
 use crate::page::{
     COMPUTE_INSTANCES, ComputeInstance, Condition, DriverState, EVENTS, GPU_INSTANCES, GpuInstance, GpuPage,
@@ -267,6 +267,7 @@ impl Machine {
         let gpu = &self.gpus[index];
         let inforom = &gpu.inforom;
         page.ecc_volatile = [gpu.volatile.corrected, gpu.volatile.uncorrected];
+        page.ecc_sram_secded = [&gpu.volatile, &gpu.inforom.aggregate].map(|errors| errors.uncorrected[SRAM]);
         page.ecc_aggregate = [inforom.aggregate.corrected, inforom.aggregate.uncorrected];
         page.recovery_action = gpu.recovery;
         if let Some(banks) = gpu.device.memory.remap_banks {

@@ -24,19 +24,28 @@ pub(super) const REBOOT: u32 = 2;
 pub(super) const DRAIN_AND_RESET: u32 = 4;
 
 /// Whose fault an Xid is, where that is known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Process<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Process {
     pub pid: u32,
-    pub name: &'a str,
+    pub name: String,
+    /// GPU and compute instance that it works on, on a GPU that is cut.
+    pub instance: Option<(u32, u32)>,
+}
+
+/// A program's name as the log can have it: the kernel keeps 15 characters, and the log one line of each
+/// message.
+pub(super) fn said_name(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_control()).take(15).collect()
 }
 
 impl Machine {
     pub(super) fn say(&mut self, priority: u8, text: impl Into<String>) {
-        self.lines.push(KernelLine { priority, text: text.into() });
+        let at_ms = self.told_ms.unwrap_or(self.now_ms);
+        self.lines.push(KernelLine { at_ms, priority, text: text.into() });
     }
 
     /// An Xid: its line, after the two that say which GPU this is, and its event.
-    pub(super) fn xid(&mut self, gpu: usize, number: u32, process: Option<Process>, message: &str) {
+    pub(super) fn xid(&mut self, gpu: usize, number: u32, process: Option<&Process>, message: &str) {
         if !self.loaded {
             return;
         }
@@ -48,20 +57,25 @@ impl Machine {
             self.say(ERROR, format!("NVRM: GPU Board Serial Number: {serial}"));
         }
         let who = match process {
-            Some(Process { pid, name }) => format!(" pid={pid}, name={name},"),
+            Some(Process { pid, name, .. }) => format!(" pid={pid}, name={name},"),
             None if self.driver.names_unknown_processes() => " pid='<unknown>', name=<unknown>,".to_owned(),
             None => String::new(),
         };
-        self.say(ERROR, format!("NVRM: Xid (PCI:{at}): {number},{who} {message}"));
+        let instance = process.and_then(|process| process.instance);
+        let place = match instance {
+            Some((gpu_part, compute_part)) => format!(" GPU-I:{gpu_part:02} GPU-CI:{compute_part:02}"),
+            None => String::new(),
+        };
+        self.say(ERROR, format!("NVRM: Xid (PCI:{at}{place}): {number},{who} {message}"));
         self.event_last += 1;
         self.events.push_back(EventEntry {
             number: self.event_last,
             kind: CRITICAL_XID,
             data: u64::from(number),
-            at_ms: self.now_ms,
+            at_ms: self.told_ms.unwrap_or(self.now_ms),
             gpu: gpu as u32,
-            gpu_instance: NONE32,
-            compute_instance: NONE32,
+            gpu_instance: instance.map_or(NONE32, |(gpu_part, _)| gpu_part),
+            compute_instance: instance.map_or(NONE32, |(_, compute_part)| compute_part),
             pad: 0,
         });
         while self.events.len() > crate::page::EVENTS {

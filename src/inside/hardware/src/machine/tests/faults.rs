@@ -55,6 +55,88 @@ fn a_gpu_is_introduced_once() {
 }
 
 #[test]
+fn what_happened_before_is_told_with_its_time_and_nobody_of_today_pays_for_it() {
+    let mut machine = up("hgx-h100");
+    let (mine, other) = (machine.open(USER, 0), machine.open(USER, 1));
+    let night = START - 90 * 60_000;
+    let before = GpuFault { gpu: 0, fault: Fault::UncorrectableEcc };
+    machine.inject_as_of(START, night, &before).expect("it can");
+    let lines = machine.take_kernel_lines();
+    assert!(lines.len() == 6 && lines.iter().all(|line| line.at_ms == night), "{lines:?}");
+    assert!(lines[5].text.ends_with("to 0x4 (Drain and Reset)"), "{lines:?}");
+    assert_eq!(machine.node_page().events[1].at_ms, night);
+    assert_eq!(machine.gpu_page(0).remap_pending, 1, "what it left is there");
+    assert_eq!(machine.ask(USER, Verb::UseContext, 0, &[mine]).1[1], 0, "who came later lives");
+
+    // A process of that number was another one then.
+    let program = GpuFault { gpu: 1, fault: Fault::ProgramError { xid: 31, pid: 200, name: "old".into() } };
+    machine.inject_as_of(START, night, &program).expect("it can");
+    assert_eq!(machine.ask(USER, Verb::UseContext, 1, &[other]).1[1], 0);
+    // A state in which nothing works spares nobody.
+    machine.inject_as_of(START, night, &GpuFault { gpu: 1, fault: Fault::UncontainedEcc }).expect("it can");
+    assert_eq!(machine.ask(USER, Verb::UseContext, 1, &[other]).1[1], 214);
+    machine.take_kernel_lines();
+    machine.break_it(2, Fault::GspTimeout);
+    assert!(machine.take_kernel_lines().iter().all(|line| line.at_ms == START), "now is now again");
+}
+
+#[test]
+fn what_is_contained_ends_with_one_program_and_what_is_not_with_all_of_them() {
+    let mut machine = up("hgx-h100");
+    let (victim, other) = (machine.open(USER, 0), machine.open(ROOT, 0));
+    machine.meet(USER.connection, "pt_main_thread\n and more");
+    machine.ask(USER, Verb::UseContext, 0, &[victim, 1 << 32, 500, 500]);
+    machine.break_it(0, Fault::ContainedEcc);
+    let said = machine.said();
+    assert_eq!(said[2], "NVRM: Xid (PCI:0000:53:00): 94, Contained: SM (0x1). RST: No, D-RST: No");
+    assert_eq!(said[3], "NVRM: Xid (PCI:0000:53:00): 94, pid=200, name=pt_main_thread , Ch 00000008");
+    assert_eq!(said.len(), 4, "nothing is to be done about the GPU");
+    let page = machine.gpu_page(0);
+    assert_eq!((page.condition, page.recovery_action, page.remap_pending), (0, 0, 0));
+    assert_eq!((page.ecc_volatile[1][7], page.ecc_sram_secded), (1, [1, 1]));
+    assert_eq!(machine.ask(USER, Verb::UseContext, 0, &[victim]).1[1], 214);
+    assert_eq!(machine.ask(ROOT, Verb::UseContext, 0, &[other]).1[1], 0);
+    machine.disconnect(machine.now_ms, USER.connection);
+    machine.open(USER, 0);
+
+    machine.break_it(0, Fault::UncontainedEcc);
+    let said = machine.said();
+    assert!(said[0].ends_with(", Uncontained: LTC TAG (0x2,0x0). RST: Yes, D-RST: No"), "{said:?}");
+    assert!(said[1].ends_with("from 0x0 (None) to 0x1 (GPU Reset Required)"), "{said:?}");
+    assert_eq!(machine.ask(ROOT, Verb::UseContext, 0, &[other]).1[1], 214);
+    assert_eq!(machine.gpu_page(0).process_count, 0);
+    let third = Client { connection: 9, ..USER };
+    assert_eq!(
+        machine.ask(third, Verb::OpenContext, 0, &[NONE, NONE, 1]),
+        (Status::ResetRequired, [0, 46, 0, 0])
+    );
+    assert_eq!(machine.root(Verb::Reset, 0, &[]), Status::InUse);
+    assert!(machine.clear(machine.now_ms, 0, &Fault::UncontainedEcc).is_err());
+    machine.disconnect(machine.now_ms, USER.connection);
+    machine.disconnect(machine.now_ms, ROOT.connection);
+    assert_eq!(machine.root(Verb::Reset, 0, &[]), Status::Success);
+    let page = machine.gpu_page(0);
+    assert_eq!((page.condition, page.recovery_action, page.ecc_sram_secded), (0, 0, [0, 2]));
+}
+
+#[test]
+fn an_xid_names_the_piece_of_a_gpu_that_its_program_had() {
+    let mut spec = spec("hgx-h100");
+    spec.mig = vec![crate::spec::MigLayout { gpu: 0, profiles: vec!["3g.40gb".into(), "2g.20gb".into()] }];
+    let mut machine = Machine::new(&spec, None, START).expect("ours");
+    machine.take_kernel_lines();
+    let part = machine.gpu_page(0).compute_instances[1];
+    let at = [u64::from(part.gpu_instance), u64::from(part.id), 1];
+    assert_eq!(machine.ask(USER, Verb::OpenContext, 0, &at).0, Status::Success);
+    machine.break_it(0, Fault::ProgramError { xid: 13, pid: 200, name: "train".into() });
+    let said = machine.said();
+    let place = format!("(PCI:0000:53:00 GPU-I:{:02} GPU-CI:{:02})", part.gpu_instance, part.id);
+    assert!(said[2].contains(&place) && said[3].contains(&place), "{said:?}");
+    let event = machine.node_page().events[1];
+    assert_eq!((event.gpu_instance, event.compute_instance), (part.gpu_instance, part.id));
+}
+
+#[test]
 fn a_gpu_off_the_bus_is_lost_until_the_node_is_power_cycled() {
     let mut machine = up("hgx-h100");
     let context = machine.open(USER, 3);
@@ -99,7 +181,7 @@ fn a_double_bit_error_waits_for_a_reset_without_clients() {
     let (victim, other) = (machine.open(USER, 0), machine.open(ROOT, 0));
     machine.ask(USER, Verb::UseContext, 0, &[victim, 1 << 32, 500, 500]);
     machine.break_it(0, Fault::UncorrectableEcc);
-    assert_eq!(xids(&machine), [48, 63, 94, 154]);
+    assert_eq!(xids(&machine), [48, 63, 94, 94, 154], "the second 94 names the program that read it");
     assert!(machine.said().last().is_some_and(|line| line.ends_with("to 0x4 (Drain and Reset)")));
     let page = machine.gpu_page(0);
     assert_eq!((page.ecc_volatile[1][2], page.ecc_aggregate[1][2]), (1, 1));
@@ -486,6 +568,10 @@ fn a_programs_error_ends_the_program_and_leaves_the_gpu() {
     assert!(said[2].starts_with(
         "NVRM: Xid (PCI:0000:53:00): 31, pid=200, name=train[0] Xid 79, channel 0x0000000a, intr 00000000. MMU Fault: "
     ));
+    assert_eq!(
+        said[3],
+        "NVRM: Xid (PCI:0000:53:00): 45, pid=200, name=train[0] Xid 79, Ch 00000008 caused by previous Xid 31"
+    );
     assert_eq!(machine.ask(USER, Verb::UseContext, 0, &[mine]).1[1], 700);
     let page = machine.gpu_page(0);
     assert_eq!((page.condition, page.recovery_action, page.process_count), (0, 0, 1));
@@ -501,6 +587,8 @@ fn what_a_device_cannot_have_is_refused_in_words() {
         assert!((machine.node_page(), machine.gpu_page(0)) == before);
     }
     case("single-t4", Fault::RemapFailure);
+    case("single-t4", Fault::ContainedEcc);
+    case("single-t4", Fault::UncontainedEcc);
     case("single-l4", Fault::NvlinkDown { link: 0 });
     case("hgx-h100", Fault::NvlinkDown { link: 18 });
     case("pcie-pair-l40s", Fault::FabricNotReady);

@@ -229,6 +229,8 @@ fn no_sequence_of_commands_and_faults_makes_it_panic_or_lie() {
                         Fault::FallenOffBus,
                         Fault::UncorrectableEcc,
                         Fault::RemapFailure,
+                        Fault::ContainedEcc,
+                        Fault::UncontainedEcc,
                         Fault::GspTimeout,
                         Fault::Overheating,
                         Fault::PowerBrake,
@@ -249,7 +251,8 @@ fn no_sequence_of_commands_and_faults_makes_it_panic_or_lie() {
                     // Most are refused somewhere; that is the point.
                     let _ = match dice.roll(3) {
                         0 => machine.clear(now_ms, gpu, &fault),
-                        _ => machine.inject(now_ms, &GpuFault { gpu, fault }),
+                        1 => machine.inject(now_ms, &GpuFault { gpu, fault }),
+                        _ => machine.inject_as_of(now_ms, number(&mut dice), &GpuFault { gpu, fault }),
                     };
                 }
                 _ => {
