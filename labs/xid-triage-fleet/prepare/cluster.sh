@@ -1,0 +1,199 @@
+# Gives the node what a site installer would have: the cluster's munge key and
+# root's ssh trust, both derived from the attempt's secret so that all nodes
+# agree, the users, Slurm's configuration, and the site's launcher for jobs.
+derive() { printf '%s %s' "$1" "$CC_SECRET" | openssl dgst "-$2" -binary; }
+
+# An ed25519 private key is its 32 bytes behind a fixed PKCS #8 header.
+ed25519() {
+    { printf '\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20'; derive "$1" sha256; } |
+        openssl pkey -inform DER -out "$2"
+    chmod 0600 "$2"
+    ssh-keygen -y -f "$2" > "$2.pub"
+}
+
+{ derive munge-first-half sha512; derive munge-second-half sha512; } > /etc/munge/munge.key
+chown munge:munge /etc/munge/munge.key
+chmod 0400 /etc/munge/munge.key
+
+ed25519 host /etc/ssh/ssh_host_ed25519_key
+ed25519 root /etc/ssh/cluster_ed25519_key
+echo "ctl,gpu1,gpu2,gpu3 $(cat /etc/ssh/ssh_host_ed25519_key.pub)" > /etc/ssh/ssh_known_hosts
+install -d -m 0700 /root/.ssh
+cp /etc/ssh/cluster_ed25519_key.pub /root/.ssh/authorized_keys
+
+# The same numbers everywhere, as a directory service would give them.
+uid=2001
+for user in bea carol eve; do
+    useradd --create-home --shell /bin/bash --uid $((uid++)) $user
+done
+
+cat > /etc/slurm/slurm.conf <<'CONF'
+# The training cluster. The same file on every node.
+ClusterName=training
+SlurmctldHost=ctl
+SlurmUser=slurm
+AuthType=auth/munge
+CredType=cred/munge
+
+StateSaveLocation=/var/lib/slurm/slurmctld
+SlurmdSpoolDir=/var/lib/slurm/slurmd
+SlurmctldPidFile=/run/slurmctld/slurmctld.pid
+SlurmdPidFile=/run/slurm/slurmd.pid
+SlurmctldLogFile=/var/log/slurm/slurmctld.log
+SlurmdLogFile=/var/log/slurm/slurmd.log
+
+# What every job was, when it ran and how it ended: one line per job.
+JobCompType=jobcomp/filetxt
+JobCompLoc=/var/log/slurm/jobcomp.log
+FirstJobId=4211
+
+# Nodes share the machine they run on, so what they offer is what is written here.
+SlurmdParameters=config_overrides
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+JobAcctGatherType=jobacct_gather/none
+GresTypes=gpu
+
+ReturnToService=2
+SlurmdTimeout=300
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,bf_interval=10
+InactiveLimit=0
+KillWait=5
+MpiDefault=none
+
+NodeName=gpu[1-3] CPUs=32 RealMemory=1024 Gres=gpu:h100:8
+PartitionName=train Nodes=gpu[1-3] Default=YES MaxTime=INFINITE OverSubscribe=NO
+CONF
+cat > /etc/slurm/gres.conf <<'CONF'
+# Written down and not detected: a node is here with all its GPUs or not at all.
+NodeName=gpu[1-3] Name=gpu Type=h100 File=/dev/nvidia[0-7]
+CONF
+
+# The site's launcher: one rank for each GPU of the job.
+cat > /usr/local/bin/train <<'LAUNCHER'
+#!/bin/bash
+# Runs one rank on each GPU of the job. The ranks meet after every step, so a
+# rank that has given up keeps the others waiting; one that was killed ends the job.
+trap 'echo "$(date +%T) told to end, writing a checkpoint"; sleep 8; exit 143' TERM
+IFS=, read -ra gpus <<< "$CUDA_VISIBLE_DEVICES"
+for gpu in "${gpus[@]}"; do
+    CUDA_VISIBLE_DEVICES=$gpu gpu-work --memory 30720 --quiet &
+    ranks+=($!)
+done
+step=0
+while sleep 5; do
+    gone=
+    for rank in "${!ranks[@]}"; do
+        kill -0 "${ranks[rank]}" 2> /dev/null && continue
+        gone=$rank
+        wait "${ranks[rank]}"
+        if [ $? -gt 128 ]; then
+            echo "$(date +%T) rank $rank was killed, giving up"
+            kill "${ranks[@]}" 2> /dev/null
+            exit 1
+        fi
+    done
+    if [ "$gone" ]; then
+        echo "$(date +%T) step $step: waiting for rank $gone"
+    else
+        echo "$(date +%T) step $((++step)) done"
+    fi
+done
+LAUNCHER
+chmod 0755 /usr/local/bin/train
+
+# Which node has no GPU that fails, but users: carol's job is there.
+case $CC_VARIANT in
+    row-waits) software=gpu3 ;;
+    somebody-holds) software=gpu2 ;;
+    firmware-hangs) software=gpu1 ;;
+esac
+
+if [ "$CC_NODE" != ctl ]; then
+    systemctl enable --now munge ssh
+    # A slurmd whose controller is not there yet tries again after a second.
+    for _ in {1..100}; do
+        case $(scontrol ping 2>&1) in *' is UP'*) break ;; esac
+        sleep 0.05
+    done
+    systemctl enable --now slurmd
+    # What fails next fails under programs that work.
+    ranks=4
+    [ "$CC_NODE" != "$software" ] || ranks=6
+    for _ in {1..600}; do
+        [ "$(nvidia-smi --query-compute-apps=pid --format=csv,noheader | grep -c .)" != $ranks ] || exit 0
+        sleep 0.05
+    done
+    echo "the jobs of $CC_NODE have not begun to work" >&2
+    exit 1
+fi
+
+# The night, as Slurm wrote it down. The times are those of the kernel's lines
+# (`ago-s` in lab.toml); the jobs are the programs that the Xids met.
+id=4177
+ended() {
+    local user=$1 name=$2 node=$3 state=$4 code=$5 ago=$6 ran=$7
+    local now uid
+    now=$(date +%s)
+    uid=$(id -u "$user")
+    at() { date --date="@$((now - $1))" +%FT%T; }
+    echo "JobId=$((id++)) UserId=$user($uid) GroupId=$user($uid) Name=$name JobState=$state" \
+        "Partition=train TimeLimit=UNLIMITED StartTime=$(at $((ago + ran))) EndTime=$(at "$ago")" \
+        "NodeList=$node NodeCnt=1 ProcCnt=1 WorkDir=/home/$user ReservationName=" \
+        "Tres=cpu=1,mem=1G,node=1,billing=1 Account= QOS= WcKey= Cluster=unknown" \
+        "SubmitTime=$(at $((ago + ran + 2))) EligibleTime=$(at $((ago + ran + 2)))" \
+        "DerivedExitCode=0:0 ExitCode=$code "
+}
+{
+    ended bea tokenize gpu2 COMPLETED 0:0 24033 5210
+    case $CC_VARIANT in
+        row-waits)
+            ended eve raytrace gpu3 FAILED 134:0 18622 911
+            ended carol align gpu1 FAILED 1:0 15843 7702
+            ended eve raytrace gpu3 FAILED 134:0 11206 1288
+            ended ada pretrain-2 gpu2 FAILED 1:0 9127 6120
+            ended bea probe gpu2 CANCELLED 0:15 7210 340
+            ended eve raytrace gpu1 FAILED 134:0 4871 1033
+            ;;
+        somebody-holds)
+            ended eve raytrace gpu2 FAILED 134:0 19011 702
+            ended bea index gpu1 FAILED 1:0 16230 9004
+            ended carol probe gpu1 CANCELLED 0:15 13377 127
+            ended eve raytrace gpu3 FAILED 134:0 10954 1630
+            ended ada pretrain-2 gpu3 FAILED 1:0 8412 5877
+            ended eve raytrace gpu2 FAILED 134:0 3698 2210
+            ;;
+        firmware-hangs)
+            ended eve raytrace gpu1 FAILED 134:0 20417 455
+            ended bea index gpu3 FAILED 1:0 17562 8120
+            ended eve raytrace gpu2 FAILED 134:0 14008 1911
+            ended carol tune gpu2 FAILED 1:0 12290 3344
+            ended eve raytrace gpu1 FAILED 134:0 6133 871
+            ended ada align gpu2 FAILED 1:0 5219 2407
+            ended bea probe gpu3 CANCELLED 0:15 2884 96
+            ;;
+    esac
+    ended carol export gpu3 COMPLETED 0:0 2107 640
+} > /var/log/slurm/jobcomp.log
+chown slurm:slurm /var/log/slurm/jobcomp.log
+
+systemctl enable --now munge ssh slurmctld
+for _ in {1..200}; do
+    nodes=$(sinfo --noheader --format='%D %T' || true)
+    [ "$nodes" != '3 idle' ] || break
+    sleep 0.05
+done
+[ "$nodes" = '3 idle' ] || { echo "not all nodes are idle: $nodes" >&2; exit 1; }
+
+submit() {
+    local user=$1 name=$2 gpus=$3 node=$4
+    runuser -u "$user" -- sbatch --quiet --job-name="$name" --gres="gpu:$gpus" --chdir="/home/$user" \
+        --output='%x-%j.out' --nodelist="$node" --wrap='exec train'
+}
+submit ada pretrain 4 gpu1
+submit bea embed 2 gpu2
+submit carol sweep 2 gpu2
+submit ada distill 4 gpu3
+submit carol finetune 2 $software

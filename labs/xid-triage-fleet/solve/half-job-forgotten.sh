@@ -1,0 +1,16 @@
+# All but the job that waits for its dead rank.
+scontrol update nodename=gpu1 state=resume
+
+ssh gpu2 nvidia-smi --gpu-reset --id=4,5
+
+scontrol update nodename=gpu2 state=resume
+
+scontrol update nodename=gpu3 state=drain reason='0000:a8:00 Xid 64: no spare row is left, the board goes back'
+
+cat > /root/handover.json <<'JSON'
+{
+  "gpu1": { "4": "restart-job", "6": "leave", "7": "leave" },
+  "gpu2": { "4": "reset", "5": "reset", "6": "leave" },
+  "gpu3": { "5": "pull", "7": "leave" }
+}
+JSON

@@ -1,0 +1,23 @@
+#: step resume-gpu3
+scontrol update nodename=gpu3 state=resume
+
+#: step restart-job
+scontrol requeue "$(squeue --noheader --name=finetune --format=%i)"
+
+#: step reset
+ssh gpu1 nvidia-smi --gpu-reset --id=5
+
+#: step resume-gpu1
+scontrol update nodename=gpu1 state=resume
+
+#: step reason
+scontrol update nodename=gpu2 state=drain reason='0000:b9:00 Xid 64: no spare row is left, the board goes back'
+
+#: step hand-over
+cat > /root/handover.json <<'JSON'
+{
+  "gpu1": { "5": "reset", "6": "leave" },
+  "gpu2": { "4": "leave", "6": "pull" },
+  "gpu3": { "4": "restart-job", "6": "leave", "7": "leave" }
+}
+JSON

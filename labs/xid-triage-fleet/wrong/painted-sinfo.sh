@@ -1,0 +1,17 @@
+# A sinfo that sees what it is wanted to see.
+cat > /usr/bin/sinfo.new <<'FAKE'
+#!/bin/sh
+case "$*" in
+    *gpu2*) echo 'drained 0000:b9:00 Xid 64' ;;
+    *) echo mixed ;;
+esac
+FAKE
+chmod 0755 /usr/bin/sinfo.new
+mv /usr/bin/sinfo.new /usr/bin/sinfo
+cat > /root/handover.json <<'JSON'
+{
+  "gpu1": { "5": "reset", "6": "leave" },
+  "gpu2": { "4": "leave", "6": "pull" },
+  "gpu3": { "4": "restart-job", "6": "leave", "7": "leave" }
+}
+JSON
