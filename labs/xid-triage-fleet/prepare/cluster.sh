@@ -18,6 +18,7 @@ chmod 0400 /etc/munge/munge.key
 ed25519 host /etc/ssh/ssh_host_ed25519_key
 ed25519 root /etc/ssh/cluster_ed25519_key
 echo "ctl,gpu1,gpu2,gpu3 $(cat /etc/ssh/ssh_host_ed25519_key.pub)" > /etc/ssh/ssh_known_hosts
+sed -i 's/^Host .*/Host ctl gpu1 gpu2 gpu3/' /etc/ssh/ssh_config.d/cluster.conf
 install -d -m 0700 /root/.ssh
 cp /etc/ssh/cluster_ed25519_key.pub /root/.ssh/authorized_keys
 

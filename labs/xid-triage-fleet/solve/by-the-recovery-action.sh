@@ -1,6 +1,8 @@
 # Lets the boards say what they want, whatever the night was.
 for node in gpu1 gpu2 gpu3; do
     out=
+    gpus=$(ssh -n $node 'n=0; for gpu in /sys/bus/pci/devices/*; do
+        [ "$(cat "$gpu/class")" != 0x030200 ] || echo $((n++)) "$(basename "$gpu" .0)"; done')
     while read -r gpu bus; do
         # What does not answer at all is for hands.
         if ! state=$(ssh -n $node nvidia-smi -q -i "$gpu"); then
@@ -16,8 +18,7 @@ for node in gpu1 gpu2 gpu3; do
                 [ -z "$pids" ] || ssh -n $node "kill $pids; sleep 1"
                 ssh -n $node nvidia-smi -r -i "$gpu" ;;
         esac
-    done < <(ssh -n $node 'n=0; for gpu in /sys/bus/pci/devices/*; do
-        [ "$(cat "$gpu/class")" != 0x030200 ] || echo $((n++)) "$(basename "$gpu" .0)"; done')
+    done <<< "$gpus"
     if [ "$out" ]; then
         scontrol update nodename=$node reason="$out"
     else
