@@ -8,10 +8,3 @@ esac
 FAKE
 chmod 0755 /usr/bin/sinfo.new
 mv /usr/bin/sinfo.new /usr/bin/sinfo
-cat > /root/handover.json <<'JSON'
-{
-  "gpu1": { "5": "reset", "6": "leave" },
-  "gpu2": { "4": "leave", "6": "pull" },
-  "gpu3": { "4": "restart-job", "6": "leave", "7": "leave" }
-}
-JSON

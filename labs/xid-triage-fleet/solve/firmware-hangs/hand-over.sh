@@ -1,4 +1,4 @@
-# The right words, and nothing done.
+#: step hand-over
 cat > /root/handover.json <<'JSON'
 {
   "gpu1": { "4": "restart-job", "6": "leave", "7": "leave" },

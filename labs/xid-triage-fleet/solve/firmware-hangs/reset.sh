@@ -1,0 +1,2 @@
+#: step reset
+ssh gpu2 nvidia-smi --gpu-reset --id=4,5

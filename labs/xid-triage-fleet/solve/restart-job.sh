@@ -1,0 +1,2 @@
+#: step restart-job
+scontrol requeue "$(squeue --noheader --name=finetune --format=%i)"
