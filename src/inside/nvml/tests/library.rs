@@ -549,6 +549,11 @@ fn older_layouts_leave_the_rest_of_the_callers_memory_alone() {
     assert_eq!(written("nvmlDeviceGetNvLinkRemotePciInfo_v2", &|place| vec![device, 0, place]), 68);
     assert_eq!(written("nvmlDeviceGetMemoryInfo", &alone), 24);
 
+    // Its state is a byte in nvml.h, and four in nvidia-ml-py: nothing of ours stands behind it.
+    let mut fabric = [0xaau8; 28];
+    assert_eq!(call(&raw, "nvmlDeviceGetGpuFabricInfo", &[device, fabric.as_mut_ptr().addr()]), 0);
+    assert_eq!(fabric[24..], [3, 0, 0, 0]);
+
     // nvtop asks with a bare 2 and wants to be refused.
     let mut memory = [0u64; 5];
     memory[0] = 2;

@@ -2,6 +2,7 @@
 
 use std::ffi::c_ulonglong;
 
+use crashcart_hardware::page::GpuPage;
 use nvml_wrapper_sys::bindings::{
     nvmlEnableState_t, nvmlGpmSupport_t, nvmlGpuFabricInfo_t, nvmlGpuFabricInfo_v2_t, nvmlGpuFabricInfo_v3_t,
     nvmlNvLinkInfo_v1_t, nvmlPciInfo_t,
@@ -130,12 +131,7 @@ exports! {
     /// How the GPU has joined the fabric.
     fn nvmlDeviceGetGpuFabricInfo(device: Device, info: Out<nvmlGpuFabricInfo_t>) {
         let page = device.gpu()?.page;
-        info.put(nvmlGpuFabricInfo_t {
-            clusterUuid: page.fabric_cluster,
-            status: page.fabric_status,
-            cliqueId: page.fabric_clique,
-            state: page.fabric_state as u8,
-        })
+        info.cast().put(Fabric::of(&page))
     }
 
     /// The same with its health; in its third layout with a summary of that.
@@ -143,26 +139,14 @@ exports! {
         let page = device.gpu()?.page;
         let second = info.cast::<nvmlGpuFabricInfo_v2_t>();
         let version = info.cast::<u32>().get()?;
+        let health =
+            FabricHealth { version, fabric: Fabric::of(&page), mask: page.fabric_health };
         if version == versioned::<nvmlGpuFabricInfo_v2_t>(2) {
-            return second.put(nvmlGpuFabricInfo_v2_t {
-                version,
-                clusterUuid: page.fabric_cluster,
-                status: page.fabric_status,
-                cliqueId: page.fabric_clique,
-                state: page.fabric_state as u8,
-                healthMask: page.fabric_health,
-            });
+            return second.cast().put(health);
         }
         info.version(3)?;
-        info.put(nvmlGpuFabricInfo_v3_t {
-            version,
-            clusterUuid: page.fabric_cluster,
-            status: page.fabric_status,
-            cliqueId: page.fabric_clique,
-            state: page.fabric_state as u8,
-            healthMask: page.fabric_health,
-            healthSummary: health_summary(page.fabric_state, page.fabric_health),
-        })
+        let summary = health_summary(page.fabric_state, page.fabric_health).into();
+        info.cast().put(FabricSummary { health, summary })
     }
 
     /// Profiling metrics: this GPU has none, which is an answer and no error.
@@ -175,6 +159,45 @@ exports! {
         }
         support.put(nvmlGpmSupport_t { isSupportedDevice: 0, ..asked })
     }
+}
+
+/// `nvmlGpuFabricInfo_t` without holes: its last field is a byte in `nvml.h`, of which clients that have no
+/// header, as nvidia-ml-py, read four.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Fabric {
+    cluster: [u8; 16],
+    status: u32,
+    clique: u32,
+    state: u32,
+}
+
+impl Fabric {
+    fn of(page: &GpuPage) -> Self {
+        Self {
+            cluster: page.fabric_cluster,
+            status: page.fabric_status,
+            clique: page.fabric_clique,
+            state: page.fabric_state,
+        }
+    }
+}
+
+/// `nvmlGpuFabricInfo_v2_t` in the same way.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct FabricHealth {
+    version: u32,
+    fabric: Fabric,
+    mask: u32,
+}
+
+/// `nvmlGpuFabricInfo_v3_t`: its summary is a byte, too.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct FabricSummary {
+    health: FabricHealth,
+    summary: u32,
 }
 
 /// The GPU, unless it is cut: links are then nobody's.
