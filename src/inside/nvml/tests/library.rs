@@ -4,6 +4,8 @@
 
 #![expect(unsafe_code, reason = "what is tested is a C library")]
 
+#[path = "library/hostile.rs"]
+mod hostile;
 mod owner;
 
 use std::ffi::{CStr, c_char, c_void};
@@ -482,16 +484,18 @@ fn bad_input_is_refused_and_never_a_crash() {
     assert_eq!(call(&raw, "nvmlShutdown", &[]), 0);
 }
 
-/// Room at an address whose lower half is a small number: as a length it does not lead out of it.
-fn scratch() -> &'static mut [u64] {
+/// Room at an address whose lower half is a small number: as a length it does not lead out of it. In bytes,
+/// since those are cleared at once also in a debug build, and cleared they are for every call.
+fn scratch() -> &'static mut [u8] {
     use rustix::mm::{MapFlags, ProtFlags};
-    const WORDS: usize = 64 << 10;
+    const BYTES: usize = 64 << 10;
     let place = std::ptr::without_provenance_mut(0x7000_0000_0000);
-    let flags = MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE;
-    // SAFETY: a new mapping that replaces none and is never unmapped.
+    // Tests run one after another (`ALONE`): one finds the place as another has left it.
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED;
+    // SAFETY: a mapping that replaces none but that of a test before, and is never unmapped.
     unsafe {
-        let start = rustix::mm::mmap_anonymous(place, WORDS * 8, ProtFlags::READ | ProtFlags::WRITE, flags);
-        std::slice::from_raw_parts_mut(start.expect("a free place").cast(), WORDS)
+        let start = rustix::mm::mmap_anonymous(place, BYTES, ProtFlags::READ | ProtFlags::WRITE, flags);
+        std::slice::from_raw_parts_mut(start.expect("a free place").cast(), BYTES)
     }
 }
 
