@@ -38,17 +38,23 @@ pub fn bench(lab: &str, folder: &str, images: &[&str]) -> Bench {
     bench
 }
 
+/// Builds a bench's image in the state directory that all tests share, whose locks keep them apart; gives a
+/// bench with a state of its own.
+pub async fn with_image(image: &'static str, bench: impl Fn() -> Bench + Send + 'static) -> Bench {
+    let built = tokio::task::spawn_blocking(move || {
+        let mut builder = bench();
+        builder.set_env("CRASHCART_STATE_DIR", &state().display().to_string());
+        builder.run(&format!("image build {image}")).succeeds();
+        bench()
+    });
+    built.await.expect("the image is built")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_gpu_shows_everywhere_and_comes_back_with_the_power() {
     let engine = engine().await;
     base(&engine).await;
-    let built = tokio::task::spawn_blocking(|| {
-        let mut bench = bench(LAB, FOLDER, &IMAGES);
-        bench.set_env("CRASHCART_STATE_DIR", &state().display().to_string());
-        bench.run("image build gpu").succeeds();
-    });
-    built.await.expect("the image is built");
-    let bench = bench(LAB, FOLDER, &IMAGES);
+    let bench = with_image("gpu", || bench(LAB, FOLDER, &IMAGES)).await;
     bench.run(&format!("start {LAB}")).succeeds();
     let node = nodes(&bench, &engine).await.remove(0);
     let say = async |script: &str| sh(&engine, &node, script).await;

@@ -3,9 +3,9 @@
 
 use crashcart::cli::exit::Exit;
 
-use crate::engine::{base, engine, state};
+use crate::engine::{base, engine};
 use crate::faults::{done, nodes, sh};
-use crate::gpus::bench;
+use crate::gpus::{bench, with_image};
 
 const LAB: &str = "seven-says-slurm";
 const IMAGES: [&str; 3] = ["base", "gpu", "slurm"];
@@ -14,13 +14,7 @@ const IMAGES: [&str; 3] = ["base", "gpu", "slurm"];
 async fn slurm_counts_gpus_by_nvml_and_refuses_a_node_that_lost_one() {
     let engine = engine().await;
     base(&engine).await;
-    let built = tokio::task::spawn_blocking(|| {
-        let mut bench = bench(LAB, "slurm-lab", &IMAGES);
-        bench.set_env("CRASHCART_STATE_DIR", &state().display().to_string());
-        bench.run("image build slurm").succeeds();
-    });
-    built.await.expect("the image is built");
-    let bench = bench(LAB, "slurm-lab", &IMAGES);
+    let bench = with_image("slurm", || bench(LAB, "slurm-lab", &IMAGES)).await;
     bench.run(&format!("start {LAB}")).succeeds();
     let node = nodes(&bench, &engine).await.remove(0);
     let say = async |script: &str| sh(&engine, &node, script).await.1;
