@@ -321,7 +321,8 @@ async fn nvtop(nodes: &Nodes<'_>) {
     assert!(healthy.contains("Device 7 [NVIDIA H100 80GB HBM3]"), "{healthy}");
     assert!(healthy.contains("GPU 1980MHz MEM 2619MHz TEMP"), "{healthy}");
     assert!(healthy.contains("90%] MEM[") && healthy.contains("/ 700 W"), "{healthy}");
-    assert!(healthy.contains("root   0  Compute") && healthy.contains("4624MiB"), "{healthy}");
+    // Its share is not shown: nvtop 3.2.0 asks for it only where MIG is on or unknown, which is a slip of its own.
+    assert!(healthy.contains("root   0  Compute N/A    4624MiB"), "{healthy}");
     assert!(healthy.contains("ended with 0"), "{healthy}");
     // It numbers what answers: seven devices, and no word of the eighth.
     let lost = nodes.nvtop("lost", "F2Setup").await;
