@@ -4,6 +4,9 @@
 //! Knows no screen. What each number must be stands in the site's page on
 //! performance and in [`Measure::bar`].
 
+pub mod gpu;
+
+use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -26,9 +29,10 @@ pub const CHECKS: usize = 50;
 #[serde(rename_all = "kebab-case")]
 pub struct Measure {
     pub what: String,
-    /// Median and 95th percentile over the runs, in milliseconds.
-    pub median_ms: f64,
-    pub p95_ms: f64,
+    pub unit: Unit,
+    /// Median and 95th percentile over the runs.
+    pub median: f64,
+    pub p95: f64,
     pub runs: usize,
     /// What it is measured against: name and median.
     pub against: Option<(String, f64)>,
@@ -37,7 +41,26 @@ pub struct Measure {
     pub met: bool,
 }
 
-/// Times of one thing.
+/// What a figure counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    Milliseconds,
+    PercentOfCore,
+    Mebibytes,
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Milliseconds => "ms",
+            Self::PercentOfCore => "%",
+            Self::Mebibytes => "MiB",
+        })
+    }
+}
+
+/// Times of one thing, or other readings of it.
 #[derive(Clone, Debug, Default)]
 struct Times(Vec<f64>);
 
@@ -61,8 +84,9 @@ impl Times {
     fn measure(&self, what: impl Into<String>, bar: &str, met: bool) -> Measure {
         Measure {
             what: what.into(),
-            median_ms: self.median(),
-            p95_ms: self.at(0.95),
+            unit: Unit::Milliseconds,
+            median: self.median(),
+            p95: self.at(0.95),
             runs: self.0.len(),
             against: None,
             bar: bar.into(),

@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::message::{Failure, fails_with};
 use super::output::table;
 use crate::attempt;
-use crate::bench::{self, BenchError, Measure};
+use crate::bench::{self, BenchError, Measure, Unit, gpu};
 use crate::lab::Lab;
 use crate::rubric::Rubric;
 
@@ -41,14 +41,27 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         measures.push(app.block_on(bench::start(&site, &mut store, &plan, runs))?);
     }
     app.output.talk("checking …");
-    let (lab, rubric) = labs.iter().min_by_key(|(lab, _)| lab.nodes.len()).expect("there is a lab");
+    // The smallest, and where there is a choice one without GPUs.
+    let small =
+        |(lab, _): &&(Lab, Rubric)| (lab.nodes.iter().any(|node| node.hardware.is_some()), lab.nodes.len());
+    let (lab, rubric) = labs.iter().min_by_key(small).expect("there is a lab");
     let plan = bench::plan(lab, rubric, &images, &volume, 0);
     let started = app.block_on(attempt::start(&site, &mut store, &plan))?;
     let checked = app.block_on(bench::check(&site, &started.nodes, &plan.draw, &started.attempt, runs * 5));
+    let gpus = match labs.iter().find_map(|(lab, rubric)| Some((lab, rubric, gpu::node_of(lab)?))) {
+        None => Ok(Vec::new()),
+        Some((lab, rubric, node)) => {
+            app.output.talk("watching a node with GPUs …");
+            let plan = bench::plan(lab, rubric, &images, &volume, 0);
+            let (_, other) = started.nodes.iter().next().expect("a lab has a node");
+            app.block_on(gpu::measure(&site, &mut store, &plan, node, &other.container, runs))
+        }
+    };
     app.block_on(attempt::stop(&site, &mut store, &started.attempt, "measured"))?;
     drop(started.lock);
     store.forget_trial(&started.attempt)?;
     measures.extend(checked?);
+    measures.extend(gpus?);
     let program = std::env::current_exe().map_err(|error| {
         Failure::plain(
             Exit::Machine,
@@ -63,13 +76,16 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         let mut rows = vec![head.map(|head| paint.faint(head)).to_vec()];
         for measure in &measures {
             let (against, ratio) = match &measure.against {
-                Some((name, ms)) => (format!("{name}: {ms:.0} ms"), format!("{:.2}", measure.median_ms / ms)),
+                Some((name, theirs)) => (
+                    format!("{name}: {}", figure(*theirs, measure.unit)),
+                    if *theirs > 0.0 { format!("{:.2}", measure.median / theirs) } else { String::new() },
+                ),
                 None => (String::new(), String::new()),
             };
             rows.push(vec![
                 measure.what.clone(),
-                format!("{:.1} ms", measure.median_ms),
-                format!("{:.1} ms", measure.p95_ms),
+                figure(measure.median, measure.unit),
+                figure(measure.p95, measure.unit),
                 measure.runs.to_string(),
                 against,
                 ratio,
@@ -80,6 +96,11 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         table(&rows)
     });
     Ok(if measures.iter().all(|measure| measure.met) { Exit::Done } else { Exit::NotYet })
+}
+
+/// `12.3 ms`, and more digits where there is little.
+fn figure(value: f64, unit: Unit) -> String {
+    if value < 1.0 { format!("{value:.3} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
 fails_with! {
