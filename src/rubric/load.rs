@@ -182,7 +182,8 @@ impl Rubric {
         Loader { source, mistakes: Mistakes::default(), held }.load(raw)
     }
 
-    /// Refuses a rubric that names what the lab does not have, or that does not give 100 points in each variant.
+    /// Refuses a rubric that names what the lab does not have, that does not give 100 points in each variant, or
+    /// that grades what the lab's nodes do not carry truthfully.
     pub fn fits(
         &self,
         variants: &[VariantName],
@@ -192,6 +193,7 @@ impl Rubric {
         let mut mistakes = Mistakes::default();
         self.nodes_exist(nodes, &mut mistakes);
         self.parameters_exist(parameters, &mut mistakes);
+        self.is_faithful(&mut mistakes);
         for (i, criterion) in self.criteria.iter().enumerate() {
             for (j, variant) in criterion.variants.iter().flatten().enumerate() {
                 if !variants.contains(variant) {
@@ -260,6 +262,33 @@ impl Rubric {
         }
     }
 
+    /// Refuses to grade what nodes do not carry truthfully.
+    fn is_faithful(&self, mistakes: &mut Mistakes) {
+        let hint = "ask for what nodes carry truthfully; site/pages/fidelity.md says what that is";
+        for (list, i, ask) in self.asks() {
+            let place = Place::root().then(list).then(i).then("ask");
+            if let Some(surface) = fidelity::refuses_kind(ask.kind()) {
+                let what =
+                    format!("`{}` asks for the {} of a node: {}", ask.kind(), surface.what, surface.here);
+                mistakes.push(self.source.mistake_in_key(&place.then(ask.kind()), what).hint(hint));
+                continue;
+            }
+            for (steps, text) in ask.texts() {
+                if let Some((word, surface)) = fidelity::refuses_text(ask.template(), &text) {
+                    let what = format!("`{word}` tells of the {} of a node: {}", surface.what, surface.here);
+                    mistakes.push(self.source.mistake(&place.along(steps), what).hint(hint));
+                }
+            }
+        }
+    }
+
+    /// Every question, with the list that it stands in and its place there.
+    fn asks(&self) -> impl Iterator<Item = (&'static str, usize, &Ask)> {
+        let probes = self.probes.iter().map(|probe| &probe.ask).enumerate().map(|(i, ask)| ("probe", i, ask));
+        let checks = self.checks.iter().map(|check| &check.ask).enumerate().map(|(i, ask)| ("check", i, ask));
+        probes.chain(checks)
+    }
+
     fn parameters_exist(&self, parameters: &[impl AsRef<str>], mistakes: &mut Mistakes) {
         let known: Vec<&str> = parameters.iter().map(AsRef::as_ref).collect();
         for (place, template) in self.templates() {
@@ -280,9 +309,7 @@ impl Rubric {
     /// Every text that may hold placeholders, and where it stands.
     fn templates(&self) -> Vec<(Place, Template)> {
         let mut found = Vec::new();
-        let probes = self.probes.iter().map(|probe| &probe.ask).enumerate().map(|(i, ask)| ("probe", i, ask));
-        let checks = self.checks.iter().map(|check| &check.ask).enumerate().map(|(i, ask)| ("check", i, ask));
-        for (list, i, ask) in probes.chain(checks) {
+        for (list, i, ask) in self.asks() {
             let place = Place::root().then(list).then(i).then("ask");
             for (steps, text) in ask.texts() {
                 if let Ok(template) = Template::try_from(text) {
@@ -617,25 +644,7 @@ impl Loader {
             }
         }
         self.limits(&fields, ask.template());
-        self.faithful(&place, &ask);
         ask
-    }
-
-    /// Refuses to grade what a node does not carry truthfully.
-    fn faithful(&mut self, place: &Place, ask: &Ask) {
-        let hint = "ask for what nodes carry truthfully; site/pages/fidelity.md says what that is";
-        if let Some(surface) = fidelity::refuses_kind(ask.kind()) {
-            let what = format!("`{}` asks for the {} of a node: {}", ask.kind(), surface.what, surface.here);
-            let mistake = self.source.mistake_in_key(&place.then(ask.kind()), what);
-            self.mistakes.push(mistake.hint(hint));
-            return;
-        }
-        for (steps, text) in ask.texts() {
-            if let Some((word, surface)) = fidelity::refuses_text(ask.template(), &text) {
-                let what = format!("`{word}` tells of the {} of a node: {}", surface.what, surface.here);
-                self.wrong(place.along(steps), what, hint);
-            }
-        }
     }
 
     fn limits(&mut self, fields: &Place, question: &Question) {

@@ -112,8 +112,9 @@ fn each_image_has_the_capabilities_listed_here_and_no_more() {
         // PID 1 makes the device files of GPUs, which cannot be opened; the rest is what dpkg and services
         // that run as other users need.
         ("gpu", "CHOWN DAC_OVERRIDE FOWNER KILL MKNOD SETGID SETUID"),
-        // slurmd and sshd change users; munged's files belong to a user of its own.
-        ("slurm", "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SYS_CHROOT"),
+        // As gpu; slurmd and sshd change users, munged's files belong to a user of its own, and sshd ends a login
+        // with a terminal that it cannot tell the audit system of.
+        ("slurm", "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER KILL MKNOD SETGID SETUID SYS_CHROOT"),
         // The trainer runs as a user of its own.
         ("trainer", "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID"),
     ]);
