@@ -553,7 +553,10 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
     for (i, variant) in lab.variants.iter().enumerate() {
         // One after the other into the same hardware: two may be possible alone and not together.
         let mut broken = machines.clone();
-        for (n, HardwareFault { node, inherited }) in variant.hardware.iter().enumerate() {
+        // And in the order in which they happen, the oldest first.
+        let mut faults: Vec<(usize, &HardwareFault)> = variant.hardware.iter().enumerate().collect();
+        faults.sort_by_key(|(_, fault)| std::cmp::Reverse(fault.inherited.ago_s));
+        for (n, HardwareFault { node, inherited }) in faults {
             let place = Place::root().then("variant").then(i).then("hardware").then(n);
             let Some(plan) = lab.nodes.iter().find(|plan| plan.name == *node) else {
                 let what = format!("there is no node `{node}`");
