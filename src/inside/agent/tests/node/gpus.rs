@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crashcart_facts::{Fact, GpuFact, GpusFact, HardwareAct, Question, Reply, Request};
 
 use crashcart_hardware::fault::Deed;
+use crashcart_hardware::page::LAYOUT;
 
 use super::{Node, succeed};
 
@@ -66,7 +67,7 @@ fn clients_read_the_pages_and_nobody_in_the_node_writes_them() {
     assert!(all.exists && all.driver_loaded, "{all:?}");
     assert_eq!((all.count, all.driver_version.as_str()), (8, "570.158.01"));
     assert!(all.conditions.iter().all(|condition| condition == "answers"), "{all:?}");
-    assert_eq!(node.client("read"), "1 8 True\n");
+    assert_eq!(node.client("read"), format!("{LAYOUT} 8 True\n"));
     assert_eq!(node.client("attack"), "", "an attack of root worked");
     // Setters are root's: verb 1 is persistence, status 4 "no permission".
     assert_eq!(node.client("command 1000 1 0 0"), "4\n");
