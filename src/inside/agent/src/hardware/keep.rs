@@ -10,8 +10,9 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use crashcart_facts::HOST_WORD;
+use hmac::{Hmac, KeyInit, Mac};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 /// The directory, made by PID 1.
 pub const DIRECTORY: &str = "/var/lib/crashcart-hardware";
@@ -41,17 +42,11 @@ impl Key {
         same(token.as_bytes(), hex(&self.seal(HOST_WORD.as_bytes())).as_bytes())
     }
 
-    /// HMAC-SHA-256 (RFC 2104).
+    /// HMAC-SHA-256, as the host makes its token.
     fn seal(&self, text: &[u8]) -> [u8; 32] {
-        let pad = |with: u8| {
-            let mut block = [with; 64];
-            for (byte, key) in block.iter_mut().zip(self.0) {
-                *byte ^= key;
-            }
-            block
-        };
-        let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
-        Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().into()
+        let mut seal = Hmac::<Sha256>::new_from_slice(&self.0).expect("a key of any length will do");
+        seal.update(text);
+        seal.finalize().into_bytes().into()
     }
 
     /// The text under its seal.
