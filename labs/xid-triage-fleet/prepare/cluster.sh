@@ -1,26 +1,5 @@
-# Gives the node what a site installer would have: the cluster's munge key and
-# root's ssh trust, both derived from the attempt's secret so that all nodes
-# agree, the users, Slurm's configuration, and the site's launcher for jobs.
-derive() { printf '%s %s' "$1" "$CC_SECRET" | openssl dgst "-$2" -binary; }
-
-# An ed25519 private key is its 32 bytes behind a fixed PKCS #8 header.
-ed25519() {
-    { printf '\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20'; derive "$1" sha256; } |
-        openssl pkey -inform DER -out "$2"
-    chmod 0600 "$2"
-    ssh-keygen -y -f "$2" > "$2.pub"
-}
-
-{ derive munge-first-half sha512; derive munge-second-half sha512; } > /etc/munge/munge.key
-chown munge:munge /etc/munge/munge.key
-chmod 0400 /etc/munge/munge.key
-
-ed25519 host /etc/ssh/ssh_host_ed25519_key
-ed25519 root /etc/ssh/cluster_ed25519_key
-echo "ctl,gpu1,gpu2,gpu3 $(cat /etc/ssh/ssh_host_ed25519_key.pub)" > /etc/ssh/ssh_known_hosts
-sed -i 's/^Host .*/Host ctl gpu1 gpu2 gpu3/' /etc/ssh/ssh_config.d/cluster.conf
-install -d -m 0700 /root/.ssh
-cp /etc/ssh/cluster_ed25519_key.pub /root/.ssh/authorized_keys
+# The users, Slurm's configuration, and the site's launcher for jobs; then the
+# node joins, and the jobs begin.
 
 # The same numbers everywhere, as a directory service would give them.
 uid=2001
@@ -112,14 +91,10 @@ case $CC_VARIANT in
     firmware-hangs) software=gpu1 ;;
 esac
 
+CLUSTER=ctl,gpu1,gpu2,gpu3
+. /usr/local/share/cluster/join.sh
+
 if [ "$CC_NODE" != ctl ]; then
-    systemctl enable --now munge ssh
-    # A slurmd whose controller is not there yet tries again after a second.
-    for _ in {1..100}; do
-        case $(scontrol ping 2>&1) in *' is UP'*) break ;; esac
-        sleep 0.05
-    done
-    systemctl enable --now slurmd
     # What fails next fails under programs that work.
     ranks=4
     [ "$CC_NODE" != "$software" ] || ranks=6
@@ -131,7 +106,6 @@ if [ "$CC_NODE" != ctl ]; then
     exit 1
 fi
 
-systemctl enable --now munge ssh slurmctld
 for _ in {1..200}; do
     nodes=$(sinfo --noheader --format='%D %T' || true)
     [ "$nodes" != '3 idle' ] || break

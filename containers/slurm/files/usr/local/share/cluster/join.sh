@@ -1,6 +1,7 @@
 # What a site installer does to a node of the cluster: its munge key, root's ssh
 # trust, and the daemons of its part. A lab's `prepare` sources it on every node,
-# with CC_NODE and CC_SECRET, once the files in /etc/slurm are as they shall be.
+# with CC_NODE and CC_SECRET, once the files in /etc/slurm are as they shall be;
+# a cluster of other nodes than these sets CLUSTER.
 # The keys are derived from the attempt's secret, so that all its nodes agree
 # without a word between them, and no image carries a key.
 derive() { printf '%s %s' "$1" "$CC_SECRET" | openssl dgst "-$2" -binary; }
@@ -19,7 +20,9 @@ chmod 0400 /etc/munge/munge.key
 
 ed25519 host /etc/ssh/ssh_host_ed25519_key
 ed25519 root /etc/ssh/cluster_ed25519_key
-echo "ctl,gpu1,gpu2 $(cat /etc/ssh/ssh_host_ed25519_key.pub)" > /etc/ssh/ssh_known_hosts
+cluster=${CLUSTER:-ctl,gpu1,gpu2}
+echo "$cluster $(cat /etc/ssh/ssh_host_ed25519_key.pub)" > /etc/ssh/ssh_known_hosts
+sed -i "s/^Host .*/Host ${cluster//,/ }/" /etc/ssh/ssh_config.d/cluster.conf
 install -d -m 0700 /root/.ssh
 cp /etc/ssh/cluster_ed25519_key.pub /root/.ssh/authorized_keys
 
