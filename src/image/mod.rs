@@ -67,6 +67,9 @@ struct Sheet {
     /// What of ours goes in.
     #[serde(default)]
     artifacts: BTreeSet<String>,
+    /// Whether it runs a guest, with a kernel of its own.
+    #[serde(default)]
+    vm: bool,
     summary: String,
 }
 
@@ -88,6 +91,8 @@ pub struct Image {
     pub ground: Ground,
     /// Without the `CAP_` prefix, sorted.
     pub capabilities: Vec<String>,
+    /// Whether it is for vm nodes: it runs a guest, with a kernel of its own.
+    pub vm: bool,
     /// SHA-256 over all that goes in, in hexadecimal.
     pub digest: String,
     context: Context,
@@ -430,6 +435,7 @@ fn read(folder: &Path, name: String) -> Result<Image, ImageError> {
         ground: if sheet.base == "debian" { Ground::Debian } else { Ground::Image(sheet.base) },
         summary: sheet.summary,
         capabilities: sheet.capabilities.into_iter().collect(),
+        vm: sheet.vm,
         digest: String::new(),
         name,
         context,

@@ -16,6 +16,7 @@ use crate::document::{Document, DocumentError, Mistakes, Place};
 use crate::rubric::Skill;
 use crate::units::Bytes;
 use crate::units::hex;
+use crashcart_facts::{VmBus, VmDisk, VmShape};
 use crashcart_hardware::fault::{Deed, Fault, FaultError, GpuFault, Inherited};
 use crashcart_hardware::machine::Machine;
 use crashcart_hardware::profile::profiles;
@@ -101,6 +102,65 @@ struct FileNode {
     hardware: Option<HardwareSpec>,
     #[serde(default)]
     real_accelerators: bool,
+    vm: Option<FileVm>,
+}
+
+/// What makes a node a vm node. Its memory is the node's.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileVm {
+    #[serde(default = "default_processors")]
+    processors: u32,
+    #[serde(default = "one")]
+    numa_nodes: u32,
+    #[serde(default = "default_distance")]
+    numa_distance: u32,
+    #[serde(default)]
+    disks: Vec<FileDisk>,
+    #[serde(default = "one")]
+    nics: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct FileDisk {
+    serial: String,
+    size: Bytes,
+    #[serde(default)]
+    bus: VmBus,
+    numa_node: Option<u32>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn default_processors() -> u32 {
+    2
+}
+
+/// What two-socket servers report.
+fn default_distance() -> u32 {
+    21
+}
+
+impl FileVm {
+    fn into_shape(self, memory: Bytes) -> VmShape {
+        let disk = |FileDisk { serial, size, bus, numa_node }| VmDisk {
+            serial,
+            size_mib: size.0 >> 20,
+            bus,
+            numa_node,
+        };
+        VmShape {
+            memory_mib: memory.0 >> 20,
+            processors: self.processors,
+            numa_nodes: self.numa_nodes,
+            numa_distance: self.numa_distance,
+            disks: self.disks.into_iter().map(disk).collect(),
+            nics: self.nics,
+        }
+    }
 }
 
 /// What container engines give when nothing is said.
@@ -210,6 +270,7 @@ impl File {
             tmpfs: from.tmpfs,
             hardware: from.hardware,
             real_accelerators: from.real_accelerators,
+            vm: from.vm.map(|vm| vm.into_shape(from.memory)),
         };
         let fault = |FileFault { node, gpu, fault, ago_s }| HardwareFault {
             node,
@@ -386,6 +447,7 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
     }
 
     check_hardware(lab, document, mistakes);
+    check_guests(lab, document, mistakes);
 
     // Each list of scripts: its nodes and files must be there.
     let mut lists: Vec<(Place, &[Step])> = vec![(root.then("prepare"), &lab.prepare)];
@@ -604,4 +666,70 @@ fn digest_of(folder: &Path) -> Result<String, LabError> {
         }
     }
     Ok(hex(&hash.finalize()))
+}
+
+/// Guests that QEMU would refuse, and keys that mean nothing to a guest.
+fn check_guests(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
+    for (i, node) in lab.nodes.iter().enumerate() {
+        let Some(shape) = &node.vm else { continue };
+        let place = Place::root().then("node").then(i);
+        let vm = place.then("vm");
+        let mut wrong = |place: &Place, what: String, hint: &str| {
+            mistakes.push(document.mistake(place, what).hint(hint));
+        };
+        for key in ["shm", "tmpfs", "hardware", "real-accelerators"] {
+            if document.has(&place.then(key)) {
+                wrong(
+                    &place.then(key),
+                    format!("`{key}` is for container nodes"),
+                    "leave it out; a guest has a kernel of its own",
+                );
+            }
+        }
+        if !(256..=65_536).contains(&shape.memory_mib) {
+            wrong(&place.then("memory"), "no guest boots with that".into(), "256 MiB to 64 GiB");
+        }
+        if !(1..=4).contains(&shape.numa_nodes) {
+            wrong(&vm.then("numa-nodes"), format!("{} is out of range", shape.numa_nodes), "1 to 4");
+            continue;
+        }
+        if !(1..=32).contains(&shape.processors) || shape.processors % shape.numa_nodes != 0 {
+            wrong(
+                &vm.then("processors"),
+                format!("{} processors cannot be given", shape.processors),
+                "1 to 32, and as many on each NUMA node",
+            );
+        }
+        if shape.memory_mib % (u64::from(shape.numa_nodes) * 2) != 0 {
+            wrong(&place.then("memory"), "it cannot be divided evenly".into(), "as much for each NUMA node");
+        }
+        if !(11..=254).contains(&shape.numa_distance) {
+            wrong(&vm.then("numa-distance"), format!("{} is out of range", shape.numa_distance), "11 to 254");
+        }
+        if !(1..=4).contains(&shape.nics) {
+            wrong(&vm.then("nics"), format!("{} is out of range", shape.nics), "1 to 4");
+        }
+        if shape.disks.len() > 8 {
+            wrong(&vm.then("disks"), format!("{} disks are too many", shape.disks.len()), "at most 8");
+        }
+        for (n, disk) in shape.disks.iter().enumerate() {
+            let place = vm.then("disks").then(n);
+            let named = |other: &VmDisk| other.serial == disk.serial;
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if disk.serial.is_empty() || disk.serial.len() > 20 || !disk.serial.chars().all(plain) {
+                let hint = "at most 20 lower-case letters, digits and hyphens";
+                wrong(&place.then("serial"), format!("`{}` is no serial number", disk.serial), hint);
+            }
+            if disk.serial == "crashcart" || shape.disks[..n].iter().any(named) {
+                wrong(&place.then("serial"), format!("`{}` is taken", disk.serial), "choose another");
+            }
+            if !(1..=65_536).contains(&disk.size_mib) {
+                wrong(&place.then("size"), "no such disk can be given".into(), "1 MiB to 64 GiB");
+            }
+            if disk.numa_node.is_some_and(|node| node >= shape.numa_nodes) {
+                let hint = "NUMA nodes count from 0, up to `numa-nodes`";
+                wrong(&place.then("numa-node"), "there is no such NUMA node".into(), hint);
+            }
+        }
+    }
 }

@@ -23,6 +23,7 @@ pub use new::{NewLabError, new_lab};
 
 use crate::rubric::Skill;
 use crate::units::Bytes;
+use crashcart_facts::VmShape;
 use crashcart_hardware::fault::{Deed, Inherited};
 use crashcart_hardware::machine::Machine;
 use crashcart_hardware::spec::HardwareSpec;
@@ -91,6 +92,8 @@ pub struct NodePlan {
     pub hardware: Option<HardwareSpec>,
     /// Whether it may have this machine's real GPUs in their place.
     pub real_accelerators: bool,
+    /// The guest that a vm node runs; none where the node is the container itself.
+    pub vm: Option<VmShape>,
 }
 
 impl NodePlan {

@@ -9,7 +9,9 @@
 mod fact;
 mod protocol;
 mod question;
+mod vm;
 
 pub use fact::*;
 pub use protocol::*;
 pub use question::*;
+pub use vm::*;
