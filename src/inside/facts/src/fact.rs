@@ -354,6 +354,240 @@ fact! {
     }
 }
 
+fact! {
+    /// One pool of huge pages, from /sys/kernel/mm/hugepages and /sys/devices/system/node. Pages, not bytes.
+    HugepagesFact {
+        /// The kernel has a pool of this page size.
+        exists: bool,
+        /// Pages that the pool holds, surplus ones included.
+        total: u64,
+        free: u64,
+        /// Free, and promised to a mapping that has not touched them yet.
+        reserved: u64,
+        /// Beyond what the pool was sized to; taken by overcommitment and given back when free.
+        surplus: u64,
+        /// Most surplus pages that may be taken.
+        overcommit: u64,
+        /// Total without free.
+        used: u64,
+        /// Pages of each NUMA node, by its number.
+        node_total: Vec<u64>,
+        node_free: Vec<u64>,
+    }
+}
+fact! {
+    /// Transparent huge pages, from /sys/kernel/mm/transparent_hugepage: the word in brackets of each file.
+    TransparentHugepagesFact {
+        exists: bool,
+        /// always, madvise, never.
+        enabled: String,
+        /// always, defer, defer+madvise, madvise, never.
+        defrag: String,
+        /// always, within_size, advise, never, deny, force.
+        shmem_enabled: String,
+        /// Whether khugepaged may compact memory to find huge pages.
+        khugepaged_defrag: Option<bool>,
+    }
+}
+fact! {
+    /// The memory of one process, from /proc/PID/smaps_rollup and numa_maps: of several that match, the one
+    /// with the most anonymous memory. KiB.
+    MemoryFact {
+        running: bool,
+        pid: Option<u32>,
+        resident_kib: u64,
+        anonymous_kib: u64,
+        /// Backed by transparent huge pages.
+        anonymous_huge_kib: u64,
+        /// From pools of huge pages, private and shared.
+        hugetlb_kib: u64,
+        swap_kib: u64,
+        locked_kib: u64,
+        /// Everything resident on each NUMA node, by its number, huge pages of pools included.
+        node_kib: Vec<u64>,
+        /// Anonymous memory on each NUMA node, without pools of huge pages. A private mapping of a file counts
+        /// only where all of its pages are copies.
+        anonymous_node_kib: Vec<u64>,
+        /// The same in whole percent of their sum, rounded; empty where there is none.
+        anonymous_node_percent: Vec<u32>,
+        /// Policies of its mappings in the kernel's words, each once: `default`, `bind:1`, `interleave:0-1`.
+        policies: Vec<String>,
+    }
+}
+fact! {
+    /// The threads of all processes that match, from /proc/PID/task. Lists have an element per thread, in the
+    /// order of their numbers.
+    ThreadsFact {
+        running: bool,
+        /// All of them, also where the lists were cut.
+        count: u32,
+        names: Vec<String>,
+        /// other, fifo, rr, batch, idle, deadline, ext.
+        policies: Vec<String>,
+        /// Real-time priorities: 1 to 99 with fifo and rr, else 0.
+        priorities: Vec<u32>,
+        /// -20 to 19.
+        nices: Vec<i32>,
+        /// Processors that each may run on, as a list: `0-3,8`.
+        allowed: Vec<String>,
+        /// The processor that each ran on last.
+        processors: Vec<u32>,
+        /// The same, each once, ascending.
+        distinct_processors: Vec<u32>,
+        /// There were more threads than the lists hold, which is 512.
+        truncated: bool,
+    }
+}
+fact! {
+    /// Processors and NUMA nodes, from /sys/devices/system and /proc/irq. Sets of processors are written as the
+    /// kernel writes lists: `0-3,8`; an empty set is an empty text.
+    ProcessorsFact {
+        present: String,
+        online: String,
+        /// Taken out of scheduling by `isolcpus=` or an isolated partition of cpuset.
+        isolated: String,
+        /// Without a tick while one task runs: `nohz_full=`.
+        nohz_full: String,
+        count_online: u32,
+        /// Where unbound work of the kernel may run.
+        workqueue_mask: String,
+        /// Where new interrupts may go: /proc/irq/default_smp_affinity.
+        default_irq_affinity: String,
+        /// NUMA nodes that are online.
+        numa_online: String,
+        /// Processors of each NUMA node, by its number.
+        numa_processors: Vec<String>,
+        /// Memory of each NUMA node, MiB rounded down.
+        numa_memory_mib: Vec<u64>,
+        /// Distances from each NUMA node to all, as its file has them: `10 21`.
+        distances: Vec<String>,
+    }
+}
+fact! {
+    /// The interrupts whose line in /proc/interrupts has this text in its description. Lists have an element
+    /// per interrupt, in the order of their numbers.
+    InterruptsFact {
+        exists: bool,
+        count: u32,
+        numbers: Vec<u32>,
+        /// Processors that each may go to, as a list: smp_affinity_list.
+        affinities: Vec<String>,
+        /// Processors that each does go to: effective_affinity_list.
+        effective: Vec<String>,
+        /// How often each came, on all processors together, since the start.
+        totals: Vec<u64>,
+    }
+}
+fact! {
+    /// What GRUB would boot next without anybody at the menu, from /boot/grub/grub.cfg and grubenv.
+    NextBootFact {
+        /// There is a grub.cfg, and it has an entry to boot.
+        exists: bool,
+        /// Title of the entry, without those of the submenus around it.
+        title: String,
+        /// As the entry names it, from the root of its file system: `/boot/vmlinuz-6.12.48+deb13-amd64`.
+        kernel: String,
+        /// What follows `vmlinuz-` in it; empty where nothing does.
+        release: String,
+        initrd: String,
+        /// The parameters that the entry gives to the kernel; GRUB adds `BOOT_IMAGE=` when it boots.
+        text: String,
+        /// Split at spaces outside quotes.
+        words: Vec<String>,
+        kernel_present: bool,
+        initrd_present: bool,
+        /// For the next boot only: `grub-reboot`.
+        once: bool,
+    }
+}
+fact! {
+    /// A kernel module on disk. Of several files of one name the one that modprobe would load: what modules.dep
+    /// names, else one below `updates`.
+    ModuleFileFact {
+        exists: bool,
+        path: String,
+        /// Kernel releases below /lib/modules that have a module of this name, sorted.
+        releases: Vec<String>,
+        /// modules.dep of the release names this file, so that modprobe finds it.
+        listed: bool,
+        version: Option<String>,
+        /// Release and options of the kernel that it was built for.
+        vermagic: Option<String>,
+        /// A signature is appended. Whether a kernel would believe it is not looked at.
+        signed: bool,
+        /// Modules that must be loaded before.
+        depends: Vec<String>,
+    }
+}
+fact! {
+    /// The first file system of a kernel: /boot/initrd.img-RELEASE, all archives in it.
+    InitramfsFact {
+        exists: bool,
+        path: String,
+        /// Last change of content, milliseconds since the epoch.
+        modified_ms: u64,
+        /// Every archive could be read to its end. What lies behind damage is not there for the kernel either.
+        whole: bool,
+        /// Of the last archive: none, gzip, xz, zstd.
+        compression: String,
+        /// Files, directories and links, all archives together.
+        members: u32,
+        /// Kernel modules, sorted, with underscores and without suffix.
+        modules: Vec<String>,
+        /// There is such a member; absent where none was asked for.
+        has_member: Option<bool>,
+        /// The member's text, where it is a regular file.
+        text: Option<String>,
+        /// More of the member was there than was kept.
+        truncated: bool,
+    }
+}
+fact! {
+    /// A package of module sources in DKMS, from /var/lib/dkms and /lib/modules.
+    DkmsFact {
+        exists: bool,
+        /// Versions that were added, sorted.
+        versions: Vec<String>,
+        /// A line per version and kernel, as `dkms status` has it without the name: `1.2: added`,
+        /// `1.2, 6.12.48+deb13-amd64, x86_64: installed`. Installed is what DKMS calls so and whose modules stand below
+        /// /lib/modules.
+        states: Vec<String>,
+        /// Kernel releases for which it is installed, sorted.
+        installed: Vec<String>,
+    }
+}
+fact! {
+    /// A number that the kernel counts.
+    KernelCounterFact {
+        /// The file has such a name.
+        exists: bool,
+        /// The first number after it; KiB where the kernel says kB.
+        value: Option<u64>,
+    }
+}
+fact! {
+    /// A disk and the settings of its queue, from /sys/block.
+    BlockDeviceFact {
+        exists: bool,
+        /// The kernel's name: `vdb`.
+        name: String,
+        /// Empty where the disk tells none.
+        serial: String,
+        /// Rounded down.
+        size_mib: u64,
+        /// The scheduler in use: none, mq-deadline, bfq, kyber.
+        scheduler: String,
+        read_ahead_kib: u64,
+        /// Requests that its queue holds: nr_requests.
+        requests: u64,
+        rotational: bool,
+        /// The NUMA node that it is attached to; absent where the kernel knows none.
+        numa_node: Option<u32>,
+        /// write back, write through.
+        write_cache: String,
+    }
+}
+
 /// The answer to the question of the same name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -379,6 +613,18 @@ pub enum Fact {
     Command(CommandFact),
     Gpu(Box<GpuFact>),
     Gpus(Box<GpusFact>),
+    Hugepages(HugepagesFact),
+    TransparentHugepages(TransparentHugepagesFact),
+    Memory(MemoryFact),
+    Threads(ThreadsFact),
+    Processors(ProcessorsFact),
+    Interrupts(InterruptsFact),
+    NextBoot(NextBootFact),
+    ModuleFile(ModuleFileFact),
+    Initramfs(InitramfsFact),
+    Dkms(DkmsFact),
+    KernelCounter(KernelCounterFact),
+    BlockDevice(BlockDeviceFact),
 }
 
 /// Every kind of question with the fields of its fact, as Rust spells them.
@@ -404,6 +650,18 @@ pub const KINDS: &[(&str, &[&str])] = &[
     ("command", CommandFact::FIELDS),
     ("gpu", GpuFact::FIELDS),
     ("gpus", GpusFact::FIELDS),
+    ("hugepages", HugepagesFact::FIELDS),
+    ("transparent-hugepages", TransparentHugepagesFact::FIELDS),
+    ("memory", MemoryFact::FIELDS),
+    ("threads", ThreadsFact::FIELDS),
+    ("processors", ProcessorsFact::FIELDS),
+    ("interrupts", InterruptsFact::FIELDS),
+    ("next-boot", NextBootFact::FIELDS),
+    ("module-file", ModuleFileFact::FIELDS),
+    ("initramfs", InitramfsFact::FIELDS),
+    ("dkms", DkmsFact::FIELDS),
+    ("kernel-counter", KernelCounterFact::FIELDS),
+    ("block-device", BlockDeviceFact::FIELDS),
 ];
 
 #[cfg(test)]

@@ -115,6 +115,85 @@ pub enum Question {
     },
     /// All of them together.
     Gpus {},
+    /// A pool of huge pages, over all and for each NUMA node.
+    Hugepages {
+        /// Size of its pages, KiB.
+        #[serde(default = "default_hugepage_kib")]
+        size_kib: u32,
+    },
+    /// Settings of transparent huge pages.
+    TransparentHugepages {},
+    /// Where the memory of a process is, and of what kind.
+    Memory {
+        of: ProcessOf,
+    },
+    /// How the threads of processes are scheduled, and where.
+    Threads {
+        of: ProcessOf,
+    },
+    /// Processors and NUMA nodes.
+    Processors {},
+    /// Interrupts by a part of their description in /proc/interrupts.
+    Interrupts {
+        /// `virtio1`, `eth0-rx`; upper and lower case differ.
+        name: String,
+    },
+    /// What the boot loader would boot next.
+    NextBoot {},
+    /// A kernel module on disk.
+    ModuleFile {
+        /// Dashes and underscores are the same.
+        name: String,
+        /// Kernel release; the running one where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+    },
+    /// What is in a kernel's initramfs.
+    Initramfs {
+        /// Kernel release; the running one where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+        /// A path in it whose text is wanted: `etc/modprobe.d/nouveau.conf`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<String>,
+    },
+    /// State of a package of module sources in DKMS.
+    Dkms {
+        name: String,
+    },
+    /// A number that the kernel counts, by its name in a file of names and numbers.
+    KernelCounter {
+        /// One that [`is_counter_file`] admits.
+        file: String,
+        /// `compact_stall`, `HugePages_Rsvd`.
+        name: String,
+    },
+    /// A disk, by the kernel's name for it or by its serial number.
+    BlockDevice {
+        /// `vdb`, or a serial number.
+        name: String,
+    },
+}
+
+/// Default page size of a pool, KiB: the small huge page of x86-64.
+pub fn default_hugepage_kib() -> u32 {
+    2048
+}
+
+/// Whether a file has a name and a number in each line: `/proc/vmstat`, `/proc/meminfo`, `/proc/stat`, the files
+/// `numastat`, `vmstat` and `meminfo` of a NUMA node, and `memory.stat`, `memory.events`, `cpu.stat` of a control group.
+pub fn is_counter_file(path: &str) -> bool {
+    let parts: Vec<&str> = path.strip_prefix('/').unwrap_or_default().split('/').collect();
+    match parts.as_slice() {
+        ["proc", "vmstat" | "meminfo" | "stat"] => true,
+        ["sys", "devices", "system", "node", node, "numastat" | "vmstat" | "meminfo"] => node
+            .strip_prefix("node")
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())),
+        ["sys", "fs", "cgroup", groups @ .., "memory.stat" | "memory.events" | "cpu.stat"] => {
+            groups.iter().all(|part| !part.is_empty() && *part != "." && *part != "..")
+        }
+        _ => false,
+    }
 }
 
 /// Default budget of a question that waits for something, in milliseconds.
@@ -176,6 +255,45 @@ impl Question {
             Self::Command { .. } => "command",
             Self::Gpu { .. } => "gpu",
             Self::Gpus {} => "gpus",
+            Self::Hugepages { .. } => "hugepages",
+            Self::TransparentHugepages {} => "transparent-hugepages",
+            Self::Memory { .. } => "memory",
+            Self::Threads { .. } => "threads",
+            Self::Processors {} => "processors",
+            Self::Interrupts { .. } => "interrupts",
+            Self::NextBoot {} => "next-boot",
+            Self::ModuleFile { .. } => "module-file",
+            Self::Initramfs { .. } => "initramfs",
+            Self::Dkms { .. } => "dkms",
+            Self::KernelCounter { .. } => "kernel-counter",
+            Self::BlockDevice { .. } => "block-device",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_read_from_files_of_names_and_numbers_only() {
+        let case = |path: &str, wanted: bool| assert_eq!(is_counter_file(path), wanted, "{path}");
+        case("/proc/vmstat", true);
+        case("/sys/devices/system/node/node1/numastat", true);
+        case("/sys/devices/system/node/node/numastat", false);
+        case("/sys/devices/system/node/node1/../node0/numastat", false);
+        case("/sys/fs/cgroup/system.slice/a.service/memory.events", true);
+        case("/sys/fs/cgroup/cpu.stat", true);
+        case("/sys/fs/cgroup/../../proc/cpu.stat", false);
+        case("/etc/shadow", false);
+        case("proc/vmstat", false);
+    }
+
+    #[test]
+    fn a_pool_without_a_size_is_that_of_2_mib_pages() {
+        let question: Question = serde_json::from_str(r#"{"hugepages":{}}"#).expect("a question");
+        assert_eq!(question, Question::Hugepages { size_kib: 2048 });
+        let json = serde_json::to_string(&Question::ModuleFile { name: "xfs".into(), release: None });
+        assert_eq!(json.expect("questions serialise"), r#"{"module-file":{"name":"xfs"}}"#);
     }
 }

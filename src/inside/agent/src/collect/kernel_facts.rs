@@ -74,7 +74,7 @@ pub fn command_line(root: &Root) -> io::Result<KernelCommandLineFact> {
 }
 
 /// Splits at blanks outside double quotes, which is all that the kernel knows.
-fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
     for c in text.chars() {

@@ -5,15 +5,24 @@
 //! it. Tools of the node run for `command` questions only. What is missing is
 //! a fact; what cannot be found out is `Unreadable`, with the reason.
 
+mod block_devices;
+mod boot_loader;
+mod compressed;
 mod files;
 mod http;
+mod initramfs;
 mod kernel_facts;
 mod logs;
+mod memory_facts;
+mod module_files;
 mod mounts;
 mod packages;
 mod ports;
 mod process_facts;
+mod scheduling;
 pub mod time_stamps;
+#[cfg(test)]
+mod trees;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -31,6 +40,8 @@ use crate::rooted::Root;
 const FILE_TIME: Duration = Duration::from_secs(4);
 /// Most time of one search.
 const SEARCH_TIME: Duration = Duration::from_secs(6);
+/// Most time of unpacking one initramfs: a hundred times what a processor of its own needs.
+const UNPACK_TIME: Duration = Duration::from_secs(60);
 
 /// Answers questions within one deadline.
 pub struct Collector<'a> {
@@ -41,6 +52,12 @@ pub struct Collector<'a> {
 
 /// A fact, or the error that kept it from being one.
 type Answered = io::Result<Fact>;
+
+/// A kernel release as asked for, or that of the running kernel.
+fn release_or_running(release: &Option<String>) -> String {
+    let running = || rustix::system::uname().release().to_string_lossy().into_owned();
+    release.clone().unwrap_or_else(running)
+}
 
 impl<'a> Collector<'a> {
     pub fn new(init: &'a Init, deadline: Instant) -> io::Result<Self> {
@@ -107,6 +124,29 @@ impl<'a> Collector<'a> {
                 let hardware = self.init.hardware.as_ref();
                 Fact::Gpus(Box::new(hardware.map(|hardware| hardware.gpus()).unwrap_or_default()))
             }
+            Question::Hugepages { size_kib } => Fact::Hugepages(memory_facts::hugepages(root, *size_kib)?),
+            Question::TransparentHugepages {} => {
+                Fact::TransparentHugepages(memory_facts::transparent_hugepages(root)?)
+            }
+            Question::Memory { of } => Fact::Memory(memory_facts::memory(root, &self.pids(of))?),
+            Question::Threads { of } => Fact::Threads(scheduling::threads(root, &self.pids(of))?),
+            Question::Processors {} => Fact::Processors(scheduling::processors(root)?),
+            Question::Interrupts { name } => Fact::Interrupts(scheduling::interrupts(root, name)?),
+            Question::NextBoot {} => Fact::NextBoot(boot_loader::next_boot(root)?),
+            Question::ModuleFile { name, release } => {
+                Fact::ModuleFile(module_files::module_file(root, name, &release_or_running(release))?)
+            }
+            Question::Initramfs { release, member } => Fact::Initramfs(initramfs::initramfs(
+                root,
+                &release_or_running(release),
+                member.as_deref(),
+                self.within(UNPACK_TIME),
+            )?),
+            Question::Dkms { name } => Fact::Dkms(module_files::dkms(root, name)?),
+            Question::KernelCounter { file, name } => {
+                Fact::KernelCounter(memory_facts::counter(root, file, name)?)
+            }
+            Question::BlockDevice { name } => Fact::BlockDevice(block_devices::block_device(root, name)?),
         })
     }
 
