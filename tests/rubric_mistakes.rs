@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 use crashcart::{
     advice::NextStep,
     document::DocumentError,
-    rubric::{Role, Rubric},
+    rubric::{NodeKind, Role, Rubric},
 };
 
 /// What the command line would print for a file, or that nothing is wrong with it.
@@ -15,7 +15,10 @@ fn printed(name: &str, text: &str) -> String {
     let outcome: Result<(), DocumentError> = match name.starts_with("role-") {
         true => Role::parse(path, text).map(|_| ()),
         false => Rubric::parse(path, text).and_then(|rubric| {
-            let nodes = ["ctl", "gpu1", "gpu2"].map(|name| name.parse().expect("a name"));
+            let kinds =
+                [NodeKind::Container, NodeKind::Container, NodeKind::Container, NodeKind::Vm, NodeKind::Vm];
+            let names = ["ctl", "gpu1", "gpu2", "vm1", "vm2"].map(|name| name.parse().expect("a name"));
+            let nodes: Vec<_> = names.into_iter().zip(kinds).collect();
             let variants = ["one", "two"].map(|name| name.parse().expect("a name"));
             rubric.fits(&variants, &nodes, &["workers", "port"])
         }),

@@ -500,6 +500,18 @@ fn complete(mut reading: Value) -> Value {
             "command" => json_of(&facts::CommandFact::default()),
             "gpu" => json_of(&facts::GpuFact::default()),
             "gpus" => json_of(&facts::GpusFact::default()),
+            "hugepages" => json_of(&facts::HugepagesFact::default()),
+            "transparent-hugepages" => json_of(&facts::TransparentHugepagesFact::default()),
+            "memory" => json_of(&facts::MemoryFact::default()),
+            "threads" => json_of(&facts::ThreadsFact::default()),
+            "processors" => json_of(&facts::ProcessorsFact::default()),
+            "interrupts" => json_of(&facts::InterruptsFact::default()),
+            "next-boot" => json_of(&facts::NextBootFact::default()),
+            "module-file" => json_of(&facts::ModuleFileFact::default()),
+            "initramfs" => json_of(&facts::InitramfsFact::default()),
+            "dkms" => json_of(&facts::DkmsFact::default()),
+            "kernel-counter" => json_of(&facts::KernelCounterFact::default()),
+            "block-device" => json_of(&facts::BlockDeviceFact::default()),
             _ => continue,
         };
         if let (Value::Object(mut whole), Value::Object(said)) = (whole, fact.clone()) {

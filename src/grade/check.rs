@@ -363,6 +363,9 @@ impl Properties {
                 | ("process", "count" | "processes" | "users")
                 | ("package", "status" | "held")
                 | ("http", "problem")
+                | ("threads" | "interrupts", "count")
+                | ("module-file", "releases")
+                | ("dkms", "versions" | "states")
         )
     }
 
@@ -377,7 +380,7 @@ impl Properties {
         }
         // What failed may be the second reading; then that is what must be seen.
         if let [(property, matcher)] = failed
-            && matcher.walk().iter().any(|matcher| matches!(matcher, Matcher::StableFor { .. }))
+            && matcher.walk().iter().any(|matcher| matcher.pause_ms().is_some())
             && let Ok(later) = later()
             && later.get(property) != self.get(property)
         {
@@ -430,7 +433,18 @@ fn missing(fact: &Fact) -> Option<String> {
                 None => "no answer".into(),
             });
         }
-        Fact::Find(_) | Fact::KernelCommandLine(_) => (true, ""),
+        Fact::Hugepages(fact) => (fact.exists, "no pool of such pages"),
+        Fact::TransparentHugepages(fact) => (fact.exists, "the kernel has none"),
+        Fact::Memory(fact) => (fact.running, "not running"),
+        Fact::Threads(fact) => (fact.running, "not running"),
+        Fact::Interrupts(fact) => (fact.exists, "no such interrupt"),
+        Fact::NextBoot(fact) => (fact.exists, "nothing that GRUB would boot"),
+        Fact::ModuleFile(fact) => (fact.exists, "no such module on disk"),
+        Fact::Initramfs(fact) => (fact.exists, "no such initramfs"),
+        Fact::Dkms(fact) => (fact.exists, "not known to DKMS"),
+        Fact::KernelCounter(fact) => (fact.exists, "no such counter"),
+        Fact::BlockDevice(fact) => (fact.exists, "no such disk"),
+        Fact::Find(_) | Fact::KernelCommandLine(_) | Fact::Processors(_) => (true, ""),
     };
     (!there).then(|| words.to_string())
 }
@@ -441,6 +455,10 @@ fn cut(fact: &Fact) -> &'static [&'static str] {
         Fact::Text(fact) if fact.truncated => &["text", "value", "values", "present"],
         Fact::Log(fact) if fact.truncated => &["text", "value", "values", "present"],
         Fact::Find(fact) if fact.truncated => &["paths"],
+        Fact::Initramfs(fact) if fact.truncated => &["text", "value", "values", "present"],
+        Fact::Threads(fact) if fact.truncated => {
+            &["names", "policies", "priorities", "nices", "allowed", "processors", "distinct-processors"]
+        }
         Fact::Http(fact) if fact.body.len() >= READ_LIMIT => &["body", "value", "values", "present"],
         Fact::Command(fact) => match (fact.stdout.len() >= READ_LIMIT, fact.stderr.len() >= READ_LIMIT) {
             (true, true) => &["stdout", "stderr", "value", "values", "present", "answered"],

@@ -252,6 +252,21 @@ fn judge(matcher: &Matcher, value: &Value, extent: Extent, scope: &Scope<'_>) ->
                 (_, None) => Holds::No,
             },
         },
+        Matcher::Rises { at_least, at_most, .. } => match (scope.again)() {
+            Err(why) => Holds::Unknown(why),
+            Ok(later) => match number(&later).zip(number(value)) {
+                None => Holds::No,
+                Some((later, earlier)) => {
+                    let rise = later.less(earlier);
+                    let least = at_least.as_ref().map(|least| order(&rise, least, scope)).transpose()?;
+                    let most = at_most.as_ref().map(|most| order(&rise, most, scope)).transpose()?;
+                    whole(
+                        least.is_none_or(|order| order.is_some_and(|o| o.is_ge()))
+                            && most.is_none_or(|order| order.is_some_and(|o| o.is_le())),
+                    )
+                }
+            },
+        },
         Matcher::Unchanged => unreachable!("answered above"),
     })
 }
@@ -365,6 +380,17 @@ impl Number {
         match self {
             Self::Whole(n) => n as f64,
             Self::Fraction(n) => n,
+        }
+    }
+
+    /// The difference, as a value to compare.
+    fn less(self, other: Self) -> Value {
+        match (self, other) {
+            (Self::Whole(a), Self::Whole(b)) => match i64::try_from(a - b) {
+                Ok(difference) => difference.into(),
+                Err(_) => ((a - b) as f64).into(),
+            },
+            (a, b) => (a.as_f64() - b.as_f64()).into(),
         }
     }
 
@@ -545,6 +571,7 @@ mod tests {
             "{ every = 1 }",
             "{ contains = \"a\" }",
             "{ stable-for = { ms = 1, is = { ne = 4 } } }",
+            "{ rises = { ms = 1, at-most = 9 } }",
             "{ unchanged = true }",
         ] {
             case(matcher, Value::Null, false);
@@ -646,6 +673,27 @@ mod tests {
         case(&tracks("load", 10), json!("full"), false);
         unknown(&tracks("idle", 10), json!(200), Extent::Whole);
         unknown(&tracks("gone", 10), json!(200), Extent::Whole);
+    }
+
+    #[test]
+    fn a_rise_is_the_second_reading_less_the_first() {
+        // The second reading is 7.
+        let case = |bounds: &str, first: Value, wanted: bool| {
+            case(&format!("{{ rises = {{ ms = 500, {bounds} }} }}"), first, wanted);
+        };
+        case("at-most = 4", json!(3), true);
+        case("at-most = 3", json!(3), false);
+        case("at-least = 4", json!("3"), true);
+        case("at-least = 5", json!(3), false);
+        case("at-least = 1, at-most = 8", json!(3), true);
+        case("at-least = \"{{workers}}\"", json!(-1), true);
+        case("at-least = \"{{workers}}\"", json!(0), false);
+        case("at-most = 50", json!(9), true);
+        case("at-least = 0", json!(9), false);
+        case("at-least = 0.5", json!(6.5), true);
+        case("at-most = 50", json!("many"), false);
+        case("at-most = 50", json!(u64::MAX), true);
+        case("at-least = -1", json!(u64::MAX), false);
     }
 
     #[test]

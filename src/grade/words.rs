@@ -160,6 +160,11 @@ pub(super) fn wanted(matcher: &Matcher, values: &Values<'_>) -> String {
         Matcher::Tracks { probe, property, within_percent } => {
             format!("within {within_percent} % of `{}` of `{probe}`", property.as_str())
         }
+        Matcher::Rises { ms, at_least, at_most } => {
+            let least = at_least.iter().map(|o| format!("at least {}", operand(o)));
+            let most = at_most.iter().map(|o| format!("at most {}", operand(o)));
+            format!("a rise of {} in {ms} ms", least.chain(most).collect::<Vec<_>>().join(" and "))
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Lab, LabError, LabName};
+use super::{Lab, LabError, LabName, NodePlan};
 use crate::advice::{NextStep, nearest};
-use crate::rubric::Rubric;
+use crate::rubric::{NodeKind, Rubric};
 
 /// The folder that holds `labs/`, `graders/` and `containers/`.
 #[derive(Clone, Debug)]
@@ -98,7 +98,8 @@ impl Catalog {
         let path = self.graders().join(format!("{}.toml", lab.name));
         let rubric = Rubric::read(&path)?;
         let variants: Vec<_> = lab.variants.iter().map(|variant| variant.name.clone()).collect();
-        let nodes: Vec<_> = lab.nodes.iter().map(|node| node.name.clone()).collect();
+        let kind = |node: &NodePlan| if node.vm.is_some() { NodeKind::Vm } else { NodeKind::Container };
+        let nodes: Vec<_> = lab.nodes.iter().map(|node| (node.name.clone(), kind(node))).collect();
         let parameters: Vec<&str> = lab.parameters.keys().map(String::as_str).collect();
         if rubric.lab != lab.name {
             return Err(CatalogError::OtherLab { path, named: rubric.lab, wanted: lab.name.clone() });

@@ -1,10 +1,30 @@
-//! What nodes do not do as real machines would, as one list: the fidelity page shows it, and a rubric that
-//! asks for any of it is refused. Knows questions; knows no lab.
+//! What nodes do not do as real machines would, as one list for each kind of node: the fidelity page shows them, and a
+//! rubric that asks for any of it is refused. Knows questions; knows no lab.
 
 use std::sync::OnceLock;
 
 use crashcart_facts::Question;
 use serde::Deserialize;
+
+/// What a node is made of, as far as it decides what can be believed of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeKind {
+    /// Shares the host's kernel.
+    Container,
+    /// Has a kernel of its own, on a machine that is emulated or virtual.
+    Vm,
+}
+
+impl NodeKind {
+    /// As mistakes name such a node.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Container => "node",
+            Self::Vm => "vm node",
+        }
+    }
+}
 
 /// One part of a machine that a node does not carry truthfully.
 #[derive(Debug, Deserialize)]
@@ -16,6 +36,9 @@ pub struct Surface {
     pub here: String,
     /// What follows for labs.
     pub consequence: String,
+    /// The kind of node that it is about.
+    #[serde(default = "container")]
+    pub nodes: NodeKind,
     /// Kinds of question that nobody may ask.
     #[serde(default)]
     questions: Vec<String>,
@@ -28,6 +51,10 @@ pub struct Surface {
     /// Programs that no command may run.
     #[serde(default)]
     programs: Vec<String>,
+}
+
+fn container() -> NodeKind {
+    NodeKind::Container
 }
 
 #[derive(Deserialize)]
@@ -47,17 +74,25 @@ pub fn surfaces() -> &'static [Surface] {
     })
 }
 
-/// The surface that no question of this kind may ask for.
-pub(super) fn refuses_kind(kind: &str) -> Option<&'static Surface> {
-    surfaces().iter().find(|surface| surface.questions.iter().any(|refused| refused == kind))
+/// Those of one kind of node.
+pub fn surfaces_of(nodes: NodeKind) -> impl Iterator<Item = &'static Surface> {
+    surfaces().iter().filter(move |surface| surface.nodes == nodes)
 }
 
-/// The surface that a text of this question asks for, and the word that names it.
-pub(super) fn refuses_text<'t>(question: &Question, text: &'t str) -> Option<(&'t str, &'static Surface)> {
+/// The surface that no question of this kind may ask such a node for.
+pub(super) fn refuses_kind(kind: &str, nodes: NodeKind) -> Option<&'static Surface> {
+    surfaces_of(nodes).find(|surface| surface.questions.iter().any(|refused| refused == kind))
+}
+
+/// The surface that a text of this question asks such a node for, and the word that names it.
+pub(super) fn refuses_text<'t>(
+    question: &Question,
+    text: &'t str,
+    nodes: NodeKind,
+) -> Option<(&'t str, &'static Surface)> {
     let Question::Command { .. } = question else {
         let reads = matches!(question, Question::Text { .. } | Question::Log { .. });
-        return surfaces()
-            .iter()
+        return surfaces_of(nodes)
             .find(|surface| surface.refuses_path(text, reads))
             .map(|found| (text, found));
     };
@@ -77,7 +112,7 @@ pub(super) fn refuses_text<'t>(question: &Question, text: &'t str) -> Option<(&'
                 surface.refuses_path(word, true)
                     || name.is_some_and(|name| surface.programs.iter().any(|refused| refused == name))
             };
-            surfaces().iter().find(refuses).map(|surface| (word, surface))
+            surfaces_of(nodes).find(refuses).map(|surface| (word, surface))
         })
     })
 }
@@ -109,10 +144,15 @@ impl Surface {
     }
 }
 
-/// Whether a path is this one or below it; with a `*` at the end, whether it begins so.
+/// Whether a path is this one or below it; with a `*` at the end, whether it begins so. A `*` before the end stands
+/// for the rest of one name.
 fn lies_below(path: &str, refused: &str) -> bool {
-    match refused.strip_suffix('*') {
-        Some(start) => path.starts_with(start),
+    match refused.split_once('*') {
+        Some((start, "")) => path.starts_with(start),
+        Some((start, end)) => path
+            .strip_prefix(start)
+            .and_then(|rest| rest.find('/').map(|slash| &rest[slash..]))
+            .is_some_and(|rest| lies_below(rest, end)),
         None => path.strip_prefix(refused).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
     }
 }
@@ -137,7 +177,7 @@ mod tests {
     }
 
     fn word(question: &Question, text: &str) -> Option<String> {
-        refuses_text(question, text).map(|(word, _)| word.to_owned())
+        refuses_text(question, text, NodeKind::Container).map(|(word, _)| word.to_owned())
     }
 
     #[test]
@@ -177,12 +217,41 @@ mod tests {
         assert_eq!(word(&Question::Text { path: path.into() }, path).as_deref(), Some(path));
     }
 
-    /// The generated parts of the page, each under the name of its markers.
-    fn generated() -> [(&'static str, String); 2] {
-        let mut surfaces_table = "| what | here | consequence |\n|---|---|---|\n".to_owned();
-        for Surface { what, here, consequence, .. } in surfaces() {
-            writeln!(surfaces_table, "| {what} | {here} | {consequence} |").expect("strings take it");
+    #[test]
+    fn a_kernel_of_its_own_may_be_asked_about_and_hardware_that_is_not_there_may_not() {
+        let refused = |kind: &str, nodes| refuses_kind(kind, nodes).map(|surface| surface.what.as_str());
+        for kind in ["kernel-parameter", "module", "hugepages", "threads", "next-boot", "kernel-counter"] {
+            assert_eq!(refused(kind, NodeKind::Container), Some("kernel"), "{kind}");
+            assert_eq!(refused(kind, NodeKind::Vm), None, "{kind}");
         }
+        for kind in ["gpu", "gpus"] {
+            assert_eq!(refused(kind, NodeKind::Container), None, "{kind}");
+            assert_eq!(refused(kind, NodeKind::Vm), Some("accelerators"), "{kind}");
+        }
+        let of_vm = |path: &str| {
+            refuses_text(&Question::Text { path: path.into() }, path, NodeKind::Vm)
+                .map(|(word, _)| word.to_owned())
+        };
+        for path in ["/sys/devices/system/cpu/cpu3/cpufreq/scaling_governor", "/sys/fs/resctrl/schemata"] {
+            assert_eq!(of_vm(path).as_deref(), Some(path));
+        }
+        for path in
+            ["/proc/meminfo", "/sys/devices/system/cpu/cpu3/online", "/sys/fs/cgroup/cpu.max", "/etc/fstab"]
+        {
+            assert_eq!(of_vm(path), None, "{path}");
+        }
+    }
+
+    fn table(nodes: NodeKind) -> String {
+        let mut table = "| what | here | consequence |\n|---|---|---|\n".to_owned();
+        for Surface { what, here, consequence, .. } in surfaces_of(nodes) {
+            writeln!(table, "| {what} | {here} | {consequence} |").expect("strings take it");
+        }
+        table
+    }
+
+    /// The generated parts of the page, each under the name of its markers.
+    fn generated() -> [(&'static str, String); 3] {
         let mut figures = "| file | not confirmed |\n|---|---|\n".to_owned();
         let devices = devices().iter().map(|(name, device)| (name, &device.uncertain));
         let profiles = profiles().iter().map(|(name, profile)| (name, &profile.uncertain));
@@ -190,7 +259,7 @@ mod tests {
             let keys: Vec<String> = uncertain.iter().map(|key| format!("`{key}`")).collect();
             writeln!(figures, "| {name} | {} |", keys.join(", ")).expect("strings take it");
         }
-        [("surfaces", surfaces_table), ("figures", figures)]
+        [("surfaces", table(NodeKind::Container)), ("vm-surfaces", table(NodeKind::Vm)), ("figures", figures)]
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crashcart_facts::{KINDS, LogOf, ProcessOf, Question};
+use crashcart_facts::{KINDS, LogOf, ProcessOf, Question, is_counter_file};
 use serde::Deserialize;
 use toml::{
     Spanned,
@@ -16,8 +16,9 @@ use toml::{
 };
 
 use super::{
-    Ask, Check, CheckId, Credit, Criterion, CriterionId, Effect, Guard, GuardId, Level, Matcher, Operand,
-    Phase, Placeholder, Points, Probe, Property, Read, Rubric, SETTLE_LIMIT_S, Skill, Template, fidelity,
+    Ask, Check, CheckId, Credit, Criterion, CriterionId, Effect, Guard, GuardId, Level, Matcher, NodeKind,
+    Operand, Phase, Placeholder, Points, Probe, Property, Read, Rubric, SETTLE_LIMIT_S, Skill, Template,
+    fidelity,
 };
 use crate::{
     document::{Document, DocumentError, Mistakes, Place, Step},
@@ -31,6 +32,8 @@ const TIMEOUT_LIMIT_MS: u32 = 60_000;
 const TIMEOUT_LEAST_MS: u32 = 100;
 /// Longest pause between two readings of `stable-for`, in milliseconds.
 const STABLE_LIMIT_MS: u32 = 10_000;
+/// Longest pause between two readings of `rises`, in milliseconds.
+const RISES_LIMIT_MS: u32 = 60_000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -139,7 +142,7 @@ struct HeldNumber {
 }
 
 /// Fields of questions that are numbers and may come from a parameter.
-const NUMBERS: &[&str] = &["index", "port", "timeout-ms", "within-s"];
+const NUMBERS: &[&str] = &["index", "port", "size-kib", "timeout-ms", "within-s"];
 
 /// Puts a number where a placeholder stands for one, so that the question's type is satisfied, and notes it.
 fn hold_numbers(table: &mut DeTable<'_>, held: &mut Vec<HeldNumber>) {
@@ -187,13 +190,14 @@ impl Rubric {
     pub fn fits(
         &self,
         variants: &[VariantName],
-        nodes: &[NodeName],
+        nodes: &[(NodeName, NodeKind)],
         parameters: &[impl AsRef<str>],
     ) -> Result<(), DocumentError> {
         let mut mistakes = Mistakes::default();
-        self.nodes_exist(nodes, &mut mistakes);
+        let names: Vec<NodeName> = nodes.iter().map(|(name, _)| name.clone()).collect();
+        self.nodes_exist(&names, &mut mistakes);
         self.parameters_exist(parameters, &mut mistakes);
-        self.is_faithful(&mut mistakes);
+        self.is_faithful(nodes, &mut mistakes);
         for (i, criterion) in self.criteria.iter().enumerate() {
             for (j, variant) in criterion.variants.iter().flatten().enumerate() {
                 if !variants.contains(variant) {
@@ -262,20 +266,36 @@ impl Rubric {
         }
     }
 
-    /// Refuses to grade what nodes do not carry truthfully.
-    fn is_faithful(&self, mistakes: &mut Mistakes) {
+    /// Refuses to grade what nodes do not carry truthfully, each kind of node by its own list.
+    fn is_faithful(&self, nodes: &[(NodeName, NodeKind)], mistakes: &mut Mistakes) {
         let hint = "ask for what nodes carry truthfully; site/pages/fidelity.md says what that is";
-        for (list, i, ask) in self.asks() {
+        let probed = self.probes.iter().map(|probe| std::slice::from_ref(&probe.node));
+        let asked = probed.chain(self.checks.iter().map(|check| &check.nodes[..]));
+        for ((list, i, ask), asked) in self.asks().zip(asked) {
             let place = Place::root().then(list).then(i).then("ask");
-            if let Some(surface) = fidelity::refuses_kind(ask.kind()) {
-                let what =
-                    format!("`{}` asks for the {} of a node: {}", ask.kind(), surface.what, surface.here);
+            // A question to several nodes must be answerable on each of them.
+            let kinds: BTreeSet<NodeKind> =
+                nodes.iter().filter(|(name, _)| asked.contains(name)).map(|(_, kind)| *kind).collect();
+            let refused =
+                kinds.iter().find_map(|kind| Some((kind, fidelity::refuses_kind(ask.kind(), *kind)?)));
+            if let Some((kind, surface)) = refused {
+                let what = format!(
+                    "`{}` asks for the {} of a {}: {}",
+                    ask.kind(),
+                    surface.what,
+                    kind.words(),
+                    surface.here
+                );
                 mistakes.push(self.source.mistake_in_key(&place.then(ask.kind()), what).hint(hint));
                 continue;
             }
             for (steps, text) in ask.texts() {
-                if let Some((word, surface)) = fidelity::refuses_text(ask.template(), &text) {
-                    let what = format!("`{word}` tells of the {} of a node: {}", surface.what, surface.here);
+                let refused = kinds
+                    .iter()
+                    .find_map(|kind| Some((kind, fidelity::refuses_text(ask.template(), &text, *kind)?)));
+                if let Some((kind, (word, surface))) = refused {
+                    let (what, here) = (&surface.what, &surface.here);
+                    let what = format!("`{word}` tells of the {what} of a {}: {here}", kind.words());
                     mistakes.push(self.source.mistake(&place.along(steps), what).hint(hint));
                 }
             }
@@ -512,18 +532,12 @@ impl Loader {
             }
             self.matcher(&at, matcher, unsigned(property.as_str()), planted, kinds, &mut BTreeSet::new());
         }
-        let pauses: BTreeSet<u32> = expect
-            .iter()
-            .flat_map(|(_, matcher)| matcher.walk())
-            .filter_map(|matcher| match matcher {
-                Matcher::StableFor { ms, .. } => Some(*ms),
-                _ => None,
-            })
-            .collect();
+        let pauses: BTreeSet<u32> =
+            expect.iter().flat_map(|(_, matcher)| matcher.walk()).filter_map(Matcher::pause_ms).collect();
         if pauses.len() > 1 {
             self.wrong(
                 place.then("expect"),
-                "two pauses of `stable-for` in one check",
+                "two pauses of `stable-for` or `rises` in one check",
                 "a question is asked twice at most",
             );
         }
@@ -698,7 +712,24 @@ impl Loader {
                 self.timeout(fields, *timeout_ms);
             }
             Question::Log { of: LogOf::Path(path), .. } => absolute(self, "of", path),
-            Question::Process(of) | Question::Limit { of, .. } => match of {
+            Question::KernelCounter { file, .. } if !file.contains("{{") && !is_counter_file(file) => {
+                self.wrong(
+                    fields.then("file"),
+                    format!("`{file}` is no file of the kernel's counters"),
+                    "such as `/proc/vmstat`; site/pages/authors.md names them all",
+                );
+            }
+            Question::Interrupts { name } if name.trim().is_empty() => {
+                self.wrong(
+                    fields.then("name"),
+                    "this is empty, so it means every interrupt",
+                    "a part of their description",
+                );
+            }
+            Question::Process(of)
+            | Question::Limit { of, .. }
+            | Question::Memory { of }
+            | Question::Threads { of } => match of {
                 ProcessOf::Exe(path) if !path.starts_with('/') => {
                     self.wrong(fields.clone(), format!("`{path}` is no absolute path"), "begin with `/`");
                 }
@@ -763,7 +794,7 @@ impl Loader {
             self.wrong(
                 place.then("read"),
                 format!("a `{kind}` fact has no text to read a key from"),
-                "`text`, `command`, `http`, `log` and `cgroup` have one",
+                "`text`, `command`, `http`, `log`, `cgroup` and `initramfs` have one",
             );
         }
         match (&read.key, read.syntax) {
@@ -826,6 +857,38 @@ impl Loader {
                         at.clone(),
                         "`stable-for` inside `stable-for`",
                         "a question is asked twice at most",
+                    );
+                }
+            }
+            Matcher::Rises { ms, at_least, at_most } => {
+                if !(1..=RISES_LIMIT_MS).contains(ms) {
+                    self.wrong(
+                        at.then("ms"),
+                        format!("{ms} ms lies outside 1 to {RISES_LIMIT_MS}"),
+                        "at most 60 s",
+                    );
+                }
+                for (key, bound) in [("at-least", at_least), ("at-most", at_most)] {
+                    if let Some(bound) = bound {
+                        self.numeric(&at.then(key), bound);
+                    }
+                }
+                let number = |bound: &Option<Operand>| bound.as_ref().and_then(Operand::number);
+                if number(at_least).zip(number(at_most)).is_some_and(|(least, most)| least > most) {
+                    self.wrong(
+                        at.then("at-least"),
+                        "it would have to rise by more than it may",
+                        "the smaller number in `at-least`",
+                    );
+                }
+                if let Some(outer) = ["every", "json-path", "len", "some", "stable-for"]
+                    .iter()
+                    .find(|outer| above.contains(**outer))
+                {
+                    self.wrong(
+                        at.clone(),
+                        format!("`rises` inside `{outer}`"),
+                        "it compares two readings of the property itself",
                     );
                 }
             }
@@ -1180,7 +1243,7 @@ fn missing_property_hint(property: &str, kind: &str) -> Option<String> {
 /// The property of a kind of fact that `read` picks keys out of.
 pub(crate) fn text_property(kind: &str) -> Option<&'static str> {
     match kind {
-        "text" | "log" => Some("text"),
+        "text" | "log" | "initramfs" => Some("text"),
         "command" => Some("stdout"),
         "http" => Some("body"),
         "cgroup" => Some("value"),
@@ -1190,7 +1253,10 @@ pub(crate) fn text_property(kind: &str) -> Option<&'static str> {
 
 /// Properties that are never below zero. An exit status is none; a value read from a text may be anything.
 fn unsigned(property: &str) -> bool {
-    !matches!(property, "exit" | "value" | "values" | "text" | "stdout" | "stderr" | "body" | "soft" | "hard")
+    !matches!(
+        property,
+        "exit" | "nices" | "value" | "values" | "text" | "stdout" | "stderr" | "body" | "soft" | "hard"
+    )
 }
 
 /// Why an expectation holds for every value, if it does.

@@ -78,6 +78,15 @@ pub enum Matcher {
         /// Allowed distance, in percent of the probe's value.
         within_percent: u32,
     },
+    /// A number that rises between two readings: the second less the first.
+    Rises {
+        /// Milliseconds between the two readings.
+        ms: u32,
+        /// It rises by so much or more.
+        at_least: Option<Operand>,
+        /// It rises by so much or less.
+        at_most: Option<Operand>,
+    },
 }
 
 /// What a value is compared with.
@@ -253,6 +262,7 @@ enum Key {
     Unchanged,
     StableFor,
     Tracks,
+    Rises,
 }
 
 #[derive(Deserialize)]
@@ -275,6 +285,16 @@ struct RawTracks {
     probe: CheckId,
     property: Property,
     within_percent: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawRises {
+    ms: u32,
+    #[serde(default)]
+    at_least: Option<Operand>,
+    #[serde(default)]
+    at_most: Option<Operand>,
 }
 
 struct Matchers;
@@ -351,6 +371,13 @@ impl<'de> Visitor<'de> for Matchers {
                     let RawTracks { probe, property, within_percent } = map.next_value()?;
                     Matcher::Tracks { probe, property, within_percent }
                 }
+                Key::Rises => match map.next_value()? {
+                    RawRises { at_least: None, at_most: None, .. } => {
+                        let why = "every number rises or does not: add `at-least`, `at-most` or both";
+                        return Err(A::Error::custom(why));
+                    }
+                    RawRises { ms, at_least, at_most } => Matcher::Rises { ms, at_least, at_most },
+                },
             });
         }
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
@@ -394,6 +421,7 @@ impl Matcher {
             Self::Unchanged => "unchanged",
             Self::StableFor { .. } => "stable-for",
             Self::Tracks { .. } => "tracks",
+            Self::Rises { .. } => "rises",
             Self::Both(_) => return None,
         })
     }
@@ -442,7 +470,18 @@ impl Matcher {
                 items.iter().flat_map(Operand::templates).collect()
             }
             Self::Semver(template) => vec![template],
+            Self::Rises { at_least, at_most, .. } => {
+                at_least.iter().chain(at_most).flat_map(Operand::templates).collect()
+            }
             _ => Vec::new(),
+        }
+    }
+
+    /// Milliseconds to a second reading, where it needs one itself.
+    pub fn pause_ms(&self) -> Option<u32> {
+        match self {
+            Self::StableFor { ms, .. } | Self::Rises { ms, .. } => Some(*ms),
+            _ => None,
         }
     }
 }

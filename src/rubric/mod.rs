@@ -13,6 +13,7 @@ mod role;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use ask::*;
+pub use fidelity::NodeKind;
 pub(crate) use load::text_property;
 pub use matcher::*;
 pub use name::*;
@@ -356,11 +357,8 @@ impl Check {
 
     /// Milliseconds after which the question is put a second time; 0 where once is enough.
     pub fn again_after_ms(&self) -> u32 {
-        let stable = |matcher: &Matcher| match matcher {
-            Matcher::StableFor { ms, .. } => Some(*ms),
-            _ => None,
-        };
-        self.expect.iter().flat_map(|(_, matcher)| matcher.walk()).filter_map(stable).max().unwrap_or(0)
+        let pauses = self.expect.iter().flat_map(|(_, matcher)| matcher.walk()).filter_map(Matcher::pause_ms);
+        pauses.max().unwrap_or(0)
     }
 
     /// Probes whose values this one is compared with.

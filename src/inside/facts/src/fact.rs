@@ -617,7 +617,7 @@ pub enum Fact {
     TransparentHugepages(TransparentHugepagesFact),
     Memory(MemoryFact),
     Threads(ThreadsFact),
-    Processors(ProcessorsFact),
+    Processors(Box<ProcessorsFact>),
     Interrupts(InterruptsFact),
     NextBoot(NextBootFact),
     ModuleFile(ModuleFileFact),

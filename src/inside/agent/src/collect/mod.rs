@@ -130,7 +130,7 @@ impl<'a> Collector<'a> {
             }
             Question::Memory { of } => Fact::Memory(memory_facts::memory(root, &self.pids(of))?),
             Question::Threads { of } => Fact::Threads(scheduling::threads(root, &self.pids(of))?),
-            Question::Processors {} => Fact::Processors(scheduling::processors(root)?),
+            Question::Processors {} => Fact::Processors(Box::new(scheduling::processors(root)?)),
             Question::Interrupts { name } => Fact::Interrupts(scheduling::interrupts(root, name)?),
             Question::NextBoot {} => Fact::NextBoot(boot_loader::next_boot(root)?),
             Question::ModuleFile { name, release } => {
