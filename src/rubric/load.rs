@@ -268,38 +268,46 @@ impl Rubric {
 
     /// Refuses to grade what nodes do not carry truthfully, each kind of node by its own list.
     fn is_faithful(&self, nodes: &[(NodeName, NodeKind)], mistakes: &mut Mistakes) {
-        let hint = "ask for what nodes carry truthfully; site/pages/fidelity.md says what that is";
-        let probed = self.probes.iter().map(|probe| std::slice::from_ref(&probe.node));
-        let asked = probed.chain(self.checks.iter().map(|check| &check.nodes[..]));
-        for ((list, i, ask), asked) in self.asks().zip(asked) {
+        for ((list, i, ask), asked) in self.asks().zip(self.asked_nodes()) {
             let place = Place::root().then(list).then(i).then("ask");
             // A question to several nodes must be answerable on each of them.
             let kinds: BTreeSet<NodeKind> =
                 nodes.iter().filter(|(name, _)| asked.contains(name)).map(|(_, kind)| *kind).collect();
-            let refused =
-                kinds.iter().find_map(|kind| Some((kind, fidelity::refuses_kind(ask.kind(), *kind)?)));
-            if let Some((kind, surface)) = refused {
-                let what = format!(
-                    "`{}` asks for the {} of a {}: {}",
-                    ask.kind(),
-                    surface.what,
-                    kind.words(),
-                    surface.here
-                );
-                mistakes.push(self.source.mistake_in_key(&place.then(ask.kind()), what).hint(hint));
+            // Where only nodes of this kind cannot answer, they are named.
+            let hint = |kind: NodeKind| {
+                let truthful =
+                    "ask for what nodes carry truthfully; site/pages/fidelity.md says what that is"
+                        .to_string();
+                if kinds.len() < 2 {
+                    return truthful;
+                }
+                let these = nodes.iter().filter(|(name, other)| *other == kind && asked.contains(name));
+                let these: Vec<String> = these.map(|(name, _)| format!("`{name}`")).collect();
+                format!("leave out {}, or {truthful}", these.join(", "))
+            };
+            let of_kind = |kind: &NodeKind| Some((*kind, fidelity::refuses_kind(ask.kind(), *kind)?));
+            if let Some((kind, surface)) = kinds.iter().find_map(of_kind) {
+                let (own, what, here) = (ask.kind(), &surface.what, &surface.here);
+                let what = format!("`{own}` asks for the {what} of a {}: {here}", kind.words());
+                mistakes.push(self.source.mistake_in_key(&place.then(own), what).hint(hint(kind)));
                 continue;
             }
             for (steps, text) in ask.texts() {
-                let refused = kinds
-                    .iter()
-                    .find_map(|kind| Some((kind, fidelity::refuses_text(ask.template(), &text, *kind)?)));
-                if let Some((kind, (word, surface))) = refused {
+                let of_text =
+                    |kind: &NodeKind| Some((*kind, fidelity::refuses_text(ask.template(), &text, *kind)?));
+                if let Some((kind, (word, surface))) = kinds.iter().find_map(of_text) {
                     let (what, here) = (&surface.what, &surface.here);
                     let what = format!("`{word}` tells of the {what} of a {}: {here}", kind.words());
-                    mistakes.push(self.source.mistake(&place.along(steps), what).hint(hint));
+                    mistakes.push(self.source.mistake(&place.along(steps), what).hint(hint(kind)));
                 }
             }
         }
+    }
+
+    /// The nodes that each question is put to, in the order of [`Rubric::asks`].
+    fn asked_nodes(&self) -> impl Iterator<Item = &[NodeName]> {
+        let probed = self.probes.iter().map(|probe| std::slice::from_ref(&probe.node));
+        probed.chain(self.checks.iter().map(|check| &check.nodes[..]))
     }
 
     /// Every question, with the list that it stands in and its place there.
