@@ -481,11 +481,11 @@ fact! {
 fact! {
     /// What GRUB would boot next without anybody at the menu, from /boot/grub/grub.cfg and grubenv.
     NextBootFact {
-        /// There is a grub.cfg, and it has an entry to boot.
+        /// There is a grub.cfg, and it boots something.
         exists: bool,
-        /// Title of the entry, without those of the submenus around it.
+        /// Title of the entry, without those of the submenus around it; empty where the script boots by itself.
         title: String,
-        /// As the entry names it, from the root of its file system: `/boot/vmlinuz-6.12.48+deb13-amd64`.
+        /// As it is named, from the root of its file system: `/boot/vmlinuz-6.12.48+deb13-amd64`.
         kernel: String,
         /// What follows `vmlinuz-` in it; empty where nothing does.
         release: String,
@@ -515,7 +515,7 @@ fact! {
         vermagic: Option<String>,
         /// A signature is appended. Whether a kernel would believe it is not looked at.
         signed: bool,
-        /// Modules that must be loaded before.
+        /// Modules that must be loaded before, with underscores.
         depends: Vec<String>,
     }
 }

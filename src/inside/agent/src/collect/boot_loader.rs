@@ -362,6 +362,8 @@ struct Machine<'r> {
     initrd: String,
     /// A kernel or its first file system was named where it is not known whether it would be.
     loaded_unsure: bool,
+    /// It has booted, so that nothing more is run.
+    booted: bool,
     /// Of the last command.
     status: Status,
     left: usize,
@@ -395,6 +397,7 @@ impl<'r> Machine<'r> {
             loaded: None,
             initrd: String::new(),
             loaded_unsure: false,
+            booted: false,
             status: Some(true),
             left: STATEMENTS,
         }
@@ -433,6 +436,9 @@ impl<'r> Machine<'r> {
             return Err("its blocks are nested too deep".into());
         }
         for statement in statements {
+            if self.booted {
+                break;
+            }
             self.left = self.left.checked_sub(1).ok_or("it is too long")?;
             match statement {
                 Statement::Function => self.status = Some(true),
@@ -494,6 +500,13 @@ impl<'r> Machine<'r> {
                 for (key, value) in environment(self.root).map_err(|error| error.to_string())? {
                     self.assign(&format!("{key}={value}"), unsure);
                 }
+                Some(true)
+            }
+            ("boot", []) if self.loaded.is_some() => {
+                if unsure {
+                    return Err("what only the boot loader knows decides whether it shows its menu".into());
+                }
+                self.booted = true;
                 Some(true)
             }
             ("configfile" | "normal", _) => return Err("it hands over to another configuration".into()),
@@ -570,6 +583,9 @@ impl<'r> Machine<'r> {
 
     /// What would be loaded; nothing where there is no entry at all.
     fn chosen(mut self) -> Result<Option<Chosen>, String> {
+        if self.booted {
+            return self.what_was_loaded(String::new()).map(Some);
+        }
         let mut wanted = self.variables.get("default").cloned().unwrap_or_default();
         if wanted.contains(UNKNOWN) {
             return Err("what only the boot loader knows decides on its default".into());
@@ -585,15 +601,19 @@ impl<'r> Machine<'r> {
             if entry.submenu {
                 continue;
             }
-            if self.loaded_unsure {
-                return Err("what only the boot loader knows decides on its kernel".into());
-            }
-            let Some((kernel, arguments)) = self.loaded else {
-                return Err(format!("its entry `{}` loads no Linux", entry.title));
-            };
-            return Ok(Some(Chosen { title: entry.title, kernel, arguments, initrd: self.initrd }));
+            return self.what_was_loaded(entry.title).map(Some);
         }
         Err("its menus are nested too deep".into())
+    }
+
+    fn what_was_loaded(self, title: String) -> Result<Chosen, String> {
+        if self.loaded_unsure {
+            return Err("what only the boot loader knows decides on its kernel".into());
+        }
+        match self.loaded {
+            Some((kernel, arguments)) => Ok(Chosen { title, kernel, arguments, initrd: self.initrd }),
+            None => Err(format!("its entry `{title}` loads no Linux")),
+        }
     }
 }
 
@@ -854,6 +874,17 @@ fi
     }
 
     #[test]
+    fn a_variable_outside_quotes_is_as_many_parameters_as_it_has_words() {
+        // As tuned's own script writes it into the configuration.
+        let custom = "set tuned_params=\"isolcpus=2-3 skew_tick=1\"\nset tuned_initrd=\"\"\nset default=own\n\
+             menuentry 'Own' --id own { linux /vmlinuz-7 ro $tuned_params \"$tuned_params\" $none\n\
+             initrd /initrd.img-7 $tuned_initrd\n }\n";
+        let fact = booted("0", &[("boot/grub/custom.cfg", custom)]).expect("understood");
+        assert_eq!(fact.words, ["ro", "isolcpus=2-3", "skew_tick=1", "isolcpus=2-3 skew_tick=1"]);
+        assert_eq!(fact.initrd, "/initrd.img-7");
+    }
+
+    #[test]
     fn what_only_the_boot_loader_knows_is_not_guessed() {
         let efi = ("sys/firmware/efi/runtime", "");
         assert_eq!(release("0", &[efi]), NEW, "an entry behind it does not matter");
@@ -877,6 +908,15 @@ fi
         assert!(booted("0", &[("boot/grub/custom.cfg", looping)]).is_err());
         let deep = "if true; then ".repeat(5000);
         assert!(booted("0", &[("boot/grub/custom.cfg", &deep)]).is_err());
+    }
+
+    #[test]
+    fn a_script_without_a_menu_may_boot_by_itself() {
+        let script = "serial --unit=0\nset root='hd0'\nlinux ($root)/vmlinuz-7 ro\ninitrd /initrd.img-7\nboot\nlinux /x\n";
+        let (_keep, root) = tree(&[("boot/grub/grub.cfg", script)]);
+        let fact = next_boot(&root).expect("understood");
+        assert_eq!((fact.exists, fact.title.as_str(), fact.kernel.as_str()), (true, "", "/vmlinuz-7"));
+        assert_eq!((fact.text.as_str(), fact.initrd.as_str()), ("ro", "/initrd.img-7"));
     }
 
     #[test]

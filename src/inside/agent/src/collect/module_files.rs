@@ -81,7 +81,11 @@ pub fn module_file(root: &Root, name: &str, release: &str) -> io::Result<ModuleF
         version: value("version"),
         vermagic: value("vermagic").map(|text| text.trim_end().to_owned()),
         signed: bytes.ends_with(SIGNED),
-        depends: depends.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        depends: depends
+            .split(',')
+            .filter(|name| !name.is_empty())
+            .map(|name| name.replace('-', "_"))
+            .collect(),
     })
 }
 
@@ -272,7 +276,7 @@ mod tests {
         let kernel =
             samples::module(&["version=1.0", "vermagic=6.12.48+deb13-amd64 SMP preempt mod_unload "]);
         let mut own =
-            samples::module(&["version=2.0", "depends=drm,drm_kms_helper", "vermagic=6.12.41 SMP "]);
+            samples::module(&["version=2.0", "depends=drm,drm-kms-helper", "vermagic=6.12.41 SMP "]);
         own.extend(SIGNED);
         let (folder, root) = tree(&[
             (format!("usr/lib/modules/{NEW}/kernel/drivers/some-gpu.ko"), kernel.clone()),
