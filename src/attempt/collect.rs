@@ -23,6 +23,9 @@ use crate::units::hex;
 
 /// Milliseconds that a node has for the questions that wait for nothing.
 const BUDGET_MS: u32 = 15_000;
+/// Milliseconds for unpacking one initramfs: a second natively, twenty to thirty times that where the guest's processor
+/// is emulated.
+const UNPACK_MS: u32 = 30_000;
 /// First and longest pause between two rounds of asking what has not settled, in milliseconds. Pauses
 /// grow: most facts settle soon, and asking may cost the node as much as its own work.
 const SETTLE_PAUSE_MS: (u64, u64) = (300, 4_000);
@@ -371,6 +374,7 @@ fn budget(asked: &[Asked]) -> u32 {
     let waits = asked.iter().map(|asked| {
         let own = match &asked.question {
             Question::Command { timeout_ms, .. } | Question::Http { timeout_ms, .. } => *timeout_ms,
+            Question::Initramfs { .. } => UNPACK_MS,
             _ => 0,
         };
         // The second reading takes as long again.

@@ -2,7 +2,6 @@
 //! of it takes more memory or time than it is given, whatever the file says of itself.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use miniz_oxide::inflate::stream::{InflateState, inflate};
@@ -42,7 +41,7 @@ impl Compression {
     }
 
     /// What comes out of `packed`; as it is where it is not compressed.
-    pub fn unpack<'r>(self, mut packed: impl BufRead + 'static) -> io::Result<Box<dyn Read + 'r>> {
+    pub fn unpack<'r>(self, mut packed: impl BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Self::None => Box::new(packed),
             Self::Gzip => {
@@ -50,9 +49,9 @@ impl Compression {
                 Box::new(Deflated { packed, state: InflateState::new_boxed(DataFormat::Raw), ended: false })
             }
             Self::Xz => {
-                let decoder = xz4rust::XzDecoder::in_heap_with_alloc_dict_size(CHUNK, WINDOW_LIMIT);
-                let buffer = NonZeroUsize::new(CHUNK).expect("it is not zero");
-                Box::new(xz4rust::XzReader::new_with_buffer_size_and_decoder(packed, buffer, decoder))
+                // In KiB, its own tables included, which are small beside the window.
+                let limit = u32::try_from(2 * WINDOW_LIMIT / 1024).expect("it is a few MiB");
+                Box::new(lzma_rust2::XzReader::new_mem_limit(packed, true, limit))
             }
             Self::Zstd => {
                 let limit = WINDOW_LIMIT as u64;
@@ -162,7 +161,7 @@ impl<R: Read> Read for Limited<R> {
 }
 
 /// A whole file, unpacked where it is compressed; at most `limit` bytes of it.
-pub fn read_whole(file: impl Read + 'static, limit: u64, deadline: Instant) -> io::Result<Vec<u8>> {
+pub fn read_whole(file: impl Read, limit: u64, deadline: Instant) -> io::Result<Vec<u8>> {
     let mut packed = BufReader::with_capacity(CHUNK, file);
     let compression = Compression::of(packed.fill_buf()?);
     let mut bytes = Vec::new();

@@ -95,7 +95,7 @@ impl Default for Found {
 }
 
 impl Found {
-    fn read_all(&mut self, file: impl Read + 'static, deadline: Instant) -> io::Result<()> {
+    fn read_all(&mut self, file: impl Read, deadline: Instant) -> io::Result<()> {
         let file = BufReader::with_capacity(256 * 1024, Limited::new(file, UNPACKED_LIMIT, deadline));
         let Some((packed, compression)) = self.archives(file)? else { return Ok(()) };
         self.compression = compression;

@@ -40,8 +40,8 @@ use crate::rooted::Root;
 const FILE_TIME: Duration = Duration::from_secs(4);
 /// Most time of one search.
 const SEARCH_TIME: Duration = Duration::from_secs(6);
-/// Most time of unpacking one initramfs: a hundred times what a processor of its own needs.
-const UNPACK_TIME: Duration = Duration::from_secs(60);
+/// Most time of unpacking one initramfs; what a host allows for it beside the rest.
+const UNPACK_TIME: Duration = Duration::from_secs(30);
 
 /// Answers questions within one deadline.
 pub struct Collector<'a> {
