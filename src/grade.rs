@@ -334,7 +334,9 @@ fn judge_checks(rubric: &Rubric, criteria: &[&Criterion], evidences: &Evidences)
 
 fn never_asked(check: &Check, evidence: &Evidence) -> bool {
     let asked = |node| evidence.observation(&check.id, node).is_some();
-    !check.nodes.iter().any(|node| asked(node) || evidence.absent_nodes.contains_key(node))
+    !check.nodes.iter().any(|node| {
+        asked(node) || evidence.absent_nodes.contains_key(node) || evidence.down_nodes.contains_key(node)
+    })
 }
 
 /// How a criterion stands on what its own checks say, whatever it requires.

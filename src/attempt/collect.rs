@@ -114,6 +114,7 @@ impl<'a> Collector<'a> {
             tokens: BTreeMap::new(),
             observations: Vec::new(),
             absent_nodes: BTreeMap::new(),
+            down_nodes: BTreeMap::new(),
         }
     }
 
@@ -238,7 +239,7 @@ impl<'a> Collector<'a> {
                     }
                     (done, answers)
                 }
-                None => (None, Err("it is not running".to_owned())),
+                None => (None, Err(Unanswered::Absent("it is not running".to_owned()))),
             };
             (node, ids, asked, done, answers)
         });
@@ -247,6 +248,7 @@ impl<'a> Collector<'a> {
             match answers {
                 Ok(answers) => {
                     evidence.absent_nodes.remove(node);
+                    evidence.down_nodes.remove(node);
                     for ((id, asked), Answer { reading, again, took_ms }) in
                         ids.into_iter().zip(asked).zip(answers)
                     {
@@ -261,8 +263,11 @@ impl<'a> Collector<'a> {
                         });
                     }
                 }
-                Err(why) => {
+                Err(Unanswered::Absent(why)) => {
                     evidence.absent_nodes.insert(node.clone(), why);
+                }
+                Err(Unanswered::Down(why)) => {
+                    evidence.down_nodes.insert(node.clone(), why);
                 }
             }
         }
@@ -311,15 +316,32 @@ impl<'a> Collector<'a> {
     }
 }
 
+/// Why a node answered nothing.
+enum Unanswered {
+    /// Nobody knows how it is.
+    Absent(String),
+    /// Its machine does not run: known from outside of it.
+    Down(String),
+}
+
+impl From<&NodeError> for Unanswered {
+    fn from(error: &NodeError) -> Self {
+        match error {
+            NodeError::Down { why, .. } => Self::Down(why.clone()),
+            error => Self::Absent(chain(error)),
+        }
+    }
+}
+
 /// Puts questions to one node, after its errands.
 async fn put(
     link: &NodeLink,
     errands: Vec<Request>,
     asked: &[Asked],
-) -> (Option<Result<Vec<Reply>, NodeError>>, Result<Vec<Answer>, String>) {
+) -> (Option<Result<Vec<Reply>, NodeError>>, Result<Vec<Answer>, Unanswered>) {
     if errands.is_empty() {
         let answers = link.collect(asked.to_vec(), budget(asked)).await;
-        return (None, answers.map_err(|error| chain(&error)));
+        return (None, answers.map_err(|error| Unanswered::from(&error)));
     }
     let count = errands.len();
     let mut requests = errands;
@@ -329,14 +351,14 @@ async fn put(
     match link.batch(requests).await {
         Ok(mut replies) => {
             let answers = match replies.split_off(count.min(replies.len())).pop() {
-                Some(reply) => link.answers(reply, asked.len()).map_err(|error| chain(&error)),
+                Some(reply) => link.answers(reply, asked.len()).map_err(|error| Unanswered::from(&error)),
                 None if asked.is_empty() => Ok(Vec::new()),
-                None => Err("what had to be done first did not succeed".to_owned()),
+                None => Err(Unanswered::Absent("what had to be done first did not succeed".to_owned())),
             };
             (Some(Ok(replies)), answers)
         }
         Err(error) => {
-            let why = chain(&error);
+            let why = Unanswered::from(&error);
             (Some(Err(error)), Err(why))
         }
     }

@@ -22,6 +22,7 @@
 mod collect;
 mod nodes;
 mod recover;
+mod room;
 mod start;
 mod stop;
 mod submit;

@@ -16,11 +16,6 @@ use crate::store::AttemptId;
 /// Links to all nodes of an attempt.
 pub type Nodes = BTreeMap<NodeName, NodeLink>;
 
-/// Time that a node has to start its services, in milliseconds.
-pub(super) const SETTLE_MS: u32 = 90_000;
-/// Seconds that a node's processes have to end before they are killed.
-const GRACE_S: u32 = 5;
-
 /// What had to be done so that all nodes run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,7 +98,7 @@ pub async fn bring_up(site: &Site, attempt: &AttemptId, lab: &Lab) -> Result<(No
 
 /// Waits until every node has started its services.
 async fn settle(nodes: &Nodes) -> Result<(), NodeError> {
-    for hello in join_all(nodes.values().map(|link| link.hello(SETTLE_MS))).await {
+    for hello in join_all(nodes.values().map(|link| link.hello(link.settle_ms()))).await {
         hello?;
     }
     Ok(())
@@ -116,19 +111,19 @@ pub async fn hands(site: &Site, link: &NodeLink, deed: Deed) -> Result<(), Bring
         // What a killed crashcart leaves here is a deed that can be done again.
         link.serve(deed).await?;
     }
-    site.engine.restart(&link.container, GRACE_S).await?;
-    link.hello(SETTLE_MS).await?;
+    site.engine.restart(&link.container, link.grace_s()).await?;
+    link.hello(link.settle_ms()).await?;
     Ok(())
 }
 
 /// Restarts every node: all processes anew, the same disk. A node that does not come up is no error
 /// here: its facts will be unknown, and the report says so.
 pub async fn restart_all(site: &Site, nodes: &Nodes) -> Result<(), EngineError> {
-    let restarts = nodes.values().map(|link| site.engine.restart(&link.container, GRACE_S));
+    let restarts = nodes.values().map(|link| site.engine.restart(&link.container, link.grace_s()));
     for restarted in join_all(restarts).await {
         restarted?;
     }
-    join_all(nodes.values().map(|link| link.hello(SETTLE_MS))).await;
+    join_all(nodes.values().map(|link| link.hello(link.settle_ms()))).await;
     Ok(())
 }
 

@@ -8,24 +8,25 @@ use futures_util::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::nodes::{BringUpError, Nodes, SETTLE_MS, hands};
+use super::nodes::{BringUpError, Nodes, hands};
+use super::room::Turn;
 use super::stop::remove_all;
 use super::{Accelerators, Collector, Secret, Site, StopError, script_environment};
 use crate::advice::NextStep;
 use crate::engine::{
     ContainerSpec, EngineError, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN, LABEL_KIND, LABEL_NODE, Limits,
-    Network, NetworkSpec, REAL_ACCELERATORS,
+    Mount, Network, NetworkSpec, REAL_ACCELERATORS, kvm_devices,
 };
 use crate::evidence::Taken;
-use crate::image::Image;
+use crate::image::{Image, ImageError, template};
 use crate::lab::{Act, Draw, Lab, NodeName, NodePlan, Step};
-use crate::node::{NodeError, NodeLink, describe_end};
+use crate::node::{LABEL_VM, NodeError, NodeLink, describe_end, settle_ms};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stage, Store, StoreError};
-use crate::units::hex;
+use crate::units::{Bytes, hex};
 use crashcart_facts::{
     AGENT_DIR, AGENT_PATH, End, HARDWARE_KEY_VARIABLE, HARDWARE_VARIABLE, HOST_WORD, HardwareAct,
-    NodeHardware, Ran, Reply, Request, Script,
+    NodeHardware, Ran, Reply, Request, Script, TEMPLATE_DIR, VM_VARIABLE, VmNode, VmShape,
 };
 
 /// Time that one script of a lab may take, in milliseconds.
@@ -64,6 +65,10 @@ pub struct Started {
 pub enum StartError {
     #[error("another crashcart is at work on attempt `{attempt}`")]
     Busy { attempt: AttemptId },
+    #[error("there is no room for the lab's guests: they need {needed}, and {free} are left")]
+    NoRoom { needed: Bytes, free: Bytes },
+    #[error("could not wait for the turn to start guests")]
+    Turn(#[source] ImageError),
     #[error("script `{script}` of the lab {end} in node `{node}`")]
     Script { script: String, node: NodeName, end: String, said: Vec<String> },
     #[error("could not read script `{script}`")]
@@ -83,6 +88,11 @@ pub enum StartError {
 impl NextStep for StartError {
     fn next_step(&self) -> String {
         match self {
+            Self::NoRoom { .. } => {
+                "stop another attempt with `crashcart stop`, or close what else takes memory, and start again"
+                    .into()
+            }
+            Self::Turn(error) => error.next_step(),
             Self::Busy { .. } => "wait for it, then run the command again".into(),
             Self::Script { .. } | Self::Unreadable { .. } => {
                 "this is a mistake of the lab: `crashcart lab prove` shows it, its author should know".into()
@@ -167,16 +177,24 @@ async fn raise(
         name: format!("crashcart-{attempt}"),
         labels: network_labels,
         outside: plan.lab.outside,
-        hosts: plan.lab.nodes.len() as u8,
+        // A guest has an address beside its container's.
+        hosts: (plan.lab.nodes.len() + plan.lab.nodes.iter().filter(|node| node.vm.is_some()).count()) as u8,
     };
     let mut scripts = Scripts::of(plan)?;
+    let has_guests = plan.lab.nodes.iter().any(|node| node.vm.is_some());
+    let about = if has_guests { Some(site.engine.about().await?) } else { None };
+    let devices = about.as_ref().map(kvm_devices).unwrap_or_default();
+    let turn = match &about {
+        Some(about) => Some(Turn::take(store.directory(), about, plan.lab).await?),
+        None => None,
+    };
     let network = site.engine.create_network(&spec).await?;
     let hosts: BTreeMap<String, _> = plan
         .lab
         .nodes
         .iter()
         .enumerate()
-        .map(|(n, node)| (node.name.to_string(), network.address(n as u8)))
+        .map(|(n, node)| (node.name.to_string(), address(plan, node, &network, n as u8)))
         .collect();
     // A node by itself is prepared, broken and read in one round trip. Several wait for each other
     // twice: none is broken before all are prepared, none is read before all are broken.
@@ -185,6 +203,9 @@ async fn raise(
         let mut spec = container(attempt, plan, node, &network, n as u8);
         spec.hosts = hosts.clone();
         spec.labels.extend(labels.clone());
+        if node.vm.is_some() {
+            spec.devices = devices.clone();
+        }
         let prepare = match alone {
             true => None,
             false => Some(scripts.prepare.remove(&node.name).unwrap_or_default()),
@@ -194,7 +215,7 @@ async fn raise(
             site.engine.start(&id).await?;
             let link = NodeLink::new(site.engine.clone(), node.name.as_str(), id).labelled(&spec.labels);
             if let Some(scripts) = prepare {
-                run_scripts(&link, &scripts, from_the_start(&scripts)).await?;
+                run_scripts(&link, &scripts, from_the_start(&scripts, link.is_vm)).await?;
             }
             Ok::<_, StartError>((node.name.clone(), link))
         }
@@ -213,11 +234,17 @@ async fn raise(
     if let Some(error) = failed {
         return Err(error);
     }
+    if let Some(turn) = turn {
+        turn.pass();
+    }
 
     let collector = Collector::new(plan.rubric, &plan.draw, attempt);
     let baseline = if alone {
         let scripts = scripts.together();
-        let errands = scripts.iter().map(|(node, scripts)| (node.clone(), from_the_start(scripts))).collect();
+        let errands = scripts
+            .iter()
+            .map(|(node, scripts)| (node.clone(), from_the_start(scripts, nodes[node].is_vm)))
+            .collect();
         let (baseline, done) = collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
         for (node, replies) in done {
             judge(&nodes[&node], &scripts[&node], replies?)?;
@@ -245,6 +272,44 @@ async fn raise(
     Ok(nodes)
 }
 
+/// The address by which the other nodes know this one: a guest's is its own, not its container's.
+fn address(plan: &Plan<'_>, node: &NodePlan, network: &Network, n: u8) -> std::net::Ipv4Addr {
+    match node.vm {
+        None => network.address(n),
+        Some(_) => {
+            let guests = plan.lab.nodes.iter().take(usize::from(n)).filter(|node| node.vm.is_some()).count();
+            network.address((plan.lab.nodes.len() + guests) as u8)
+        }
+    }
+}
+
+/// Makes a container that of a vm node: its first process starts the guest.
+fn run_guest(
+    spec: &mut ContainerSpec,
+    plan: &Plan<'_>,
+    node: &NodePlan,
+    shape: &VmShape,
+    network: &Network,
+    n: u8,
+) {
+    let guest = VmNode {
+        shape: shape.clone(),
+        hostname: node.name.to_string(),
+        address: address(plan, node, network, n),
+        prefix: network.prefix,
+        gateway: plan.lab.outside.then(|| network.gateway()),
+    };
+    spec.labels.insert(LABEL_VM.to_owned(), "true".to_owned());
+    spec.argv = vec![AGENT_PATH.into(), "vm".into()];
+    spec.env.insert(VM_VARIABLE.to_owned(), serde_json::to_string(&guest).expect("a node serialises"));
+    spec.volumes.push(Mount::read(&template::volume(&plan.images[&node.image], shape), TEMPLATE_DIR));
+    spec.tmpfs.clear();
+    spec.limits.memory_bytes += template::OVERHEAD_BYTES;
+    // Room for every block of every disk: a guest's disk is full when the guest says so.
+    let disks: u64 = shape.disks.iter().map(|disk| disk.size_mib).sum();
+    spec.limits.disk_bytes = (shape.disk_mib + disks + 1024) << 20;
+}
+
 fn container(
     attempt: &AttemptId,
     plan: &Plan<'_>,
@@ -267,7 +332,7 @@ fn container(
     }
     let (env, token) = hardware(plan, node);
     labels.extend(token.map(|token| (LABEL_HARDWARE_TOKEN.to_owned(), token)));
-    ContainerSpec {
+    let mut spec = ContainerSpec {
         name: format!("crashcart-{attempt}-{}", node.name),
         hostname: node.name.to_string(),
         image: image.tag(),
@@ -278,7 +343,7 @@ fn container(
         address: network.address(n),
         hosts: BTreeMap::new(),
         outside: plan.lab.outside,
-        volumes: vec![(plan.agent_volume.to_owned(), AGENT_DIR.to_owned())],
+        volumes: vec![Mount::read(plan.agent_volume, AGENT_DIR)],
         tmpfs,
         shm_bytes: node.shm.0,
         limits: Limits {
@@ -289,7 +354,12 @@ fn container(
         },
         capabilities: image.capabilities.clone(),
         gpus: has_real(plan, node),
+        devices: Vec::new(),
+    };
+    if let Some(shape) = &node.vm {
+        run_guest(&mut spec, plan, node, shape, network, n);
     }
+    spec
 }
 
 /// Whether a node gets this machine's own accelerators.
@@ -391,8 +461,8 @@ fn ready(
 
 /// What a node that has just been started is asked first: to say when its services are up, then to run
 /// these.
-fn from_the_start(scripts: &[Ready]) -> Vec<Request> {
-    let hello = Request::Hello { wait_ms: SETTLE_MS };
+fn from_the_start(scripts: &[Ready], is_vm: bool) -> Vec<Request> {
+    let hello = Request::Hello { wait_ms: settle_ms(is_vm) };
     std::iter::once(hello).chain(runs(scripts)).collect()
 }
 

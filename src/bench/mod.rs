@@ -5,6 +5,7 @@
 //! performance and in [`Measure::bar`].
 
 pub mod gpu;
+pub mod guest;
 
 use std::fmt;
 use std::path::Path;

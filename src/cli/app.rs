@@ -13,6 +13,7 @@ use crate::attempt::{
 };
 use crate::document::DocumentError;
 use crate::engine::{Engine, EngineError, Progress, Silent};
+use crate::image::template::Place;
 use crate::image::{Image, ImageCatalog, ImageError};
 use crate::lab::{Catalog, CatalogError, Draw, Lab, LabError};
 use crate::machine::accelerators::NoAccelerators;
@@ -288,6 +289,19 @@ impl App {
             &any,
             &*progress,
         ))?;
+        let guests =
+            labs.iter().flat_map(|lab| &lab.nodes).filter_map(|node| Some((node, node.vm.as_ref()?)));
+        let home = store.home_label();
+        let place = Place {
+            engine: &*engine,
+            state: &state,
+            home: &home,
+            endpoint: &endpoint,
+            agent_volume: &volume,
+        };
+        for (node, shape) in guests {
+            self.block_on(place.ensure(&images[&node.image], shape, &*progress))?;
+        }
         Ok((images, volume))
     }
 }
@@ -346,9 +360,9 @@ impl From<StopError> for Failure {
 impl From<ImageError> for Failure {
     fn from(error: ImageError) -> Self {
         let detail = match &error {
-            ImageError::BaseFailed { log, .. } | ImageError::Engine(EngineError::BuildFailed { log, .. }) => {
-                log.clone()
-            }
+            ImageError::NoSnapshot { log, .. }
+            | ImageError::BaseFailed { log, .. }
+            | ImageError::Engine(EngineError::BuildFailed { log, .. }) => log.clone(),
             _ => Vec::new(),
         };
         let exit = match &error {

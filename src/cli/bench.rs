@@ -17,6 +17,9 @@ pub struct Args {
     /// Times that each start is measured; cheaper things are measured more often
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: u16,
+    /// Guests that idle at once when their memory is measured
+    #[arg(long, default_value_t = 10, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=500))]
+    guests: u16,
 }
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
@@ -35,15 +38,23 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let (images, volume) = app.images(&store, &labs.iter().map(|(lab, _)| lab).collect::<Vec<_>>())?;
 
     let mut measures: Vec<Measure> = Vec::new();
-    for (lab, rubric) in &labs {
+    let has_guest = |lab: &Lab| lab.nodes.iter().any(|node| node.vm.is_some());
+    for (lab, rubric) in labs.iter().filter(|(lab, _)| !has_guest(lab)) {
         app.output.talk(format!("starting {} {runs} times, in turn with `docker run -d` …", lab.name));
         let plan = |turn| bench::plan(lab, rubric, &images, &volume, turn);
         measures.push(app.block_on(bench::start(&site, &mut store, &plan, runs))?);
     }
+    if let Some((lab, rubric)) = labs.iter().find_map(|(lab, _)| bench::guest::bare(lab)) {
+        app.output.talk(format!("starting a guest {runs} times, and booting it …"));
+        let plan = |turn| bench::plan(&lab, &rubric, &images, &volume, turn);
+        let measured = bench::guest::measure(&site, &mut store, &plan, runs, usize::from(args.guests));
+        measures.extend(app.block_on(measured)?);
+    }
     app.output.talk("checking …");
     // The smallest, and where there is a choice one without GPUs.
-    let small =
-        |(lab, _): &&(Lab, Rubric)| (lab.nodes.iter().any(|node| node.hardware.is_some()), lab.nodes.len());
+    let small = |(lab, _): &&(Lab, Rubric)| {
+        (lab.nodes.iter().any(|node| node.hardware.is_some() || node.vm.is_some()), lab.nodes.len())
+    };
     let (lab, rubric) = labs.iter().min_by_key(small).expect("there is a lab");
     let plan = bench::plan(lab, rubric, &images, &volume, 0);
     let started = app.block_on(attempt::start(&site, &mut store, &plan))?;

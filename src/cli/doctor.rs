@@ -62,6 +62,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
                         &*progress,
                     ))?;
                     drop(progress);
+                    app.block_on(crate::image::template::sweep(&*site.engine, &directory, &site.home))?;
                     for leftover in &left {
                         // One that cannot be removed must not keep the others.
                         if let Err(failure) = mend(app, &mut store, leftover, args.yes) {

@@ -11,6 +11,7 @@ mod bench;
 mod brief;
 mod check;
 mod completions;
+mod console;
 mod demo;
 mod doctor;
 mod grade;
@@ -71,6 +72,7 @@ enum Command {
     Brief(brief::Args),
     Status(status::Args),
     Shell(shell::Args),
+    Console(console::Args),
     Check(check::Args),
     Watch(watch::Args),
     Hint(hint::Args),
@@ -117,6 +119,7 @@ pub fn run() -> Exit {
         Some(Command::Brief(args)) => brief::run(&mut app, &args),
         Some(Command::Status(args)) => status::run(&mut app, &args),
         Some(Command::Shell(args)) => shell::run(&mut app, &args),
+        Some(Command::Console(args)) => console::run(&mut app, &args),
         Some(Command::Check(args)) => check::run(&mut app, &args),
         Some(Command::Watch(args)) => watch::run(&mut app, &args),
         Some(Command::Hint(args)) => hint::run(&mut app, &args),

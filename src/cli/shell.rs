@@ -40,19 +40,10 @@ pub fn enter(
     let site = app.site(store)?;
     let nodes = app.open_nodes(&site, &open)?;
     let link = open.node(&nodes, node)?;
-    let terminal = std::env::var("TERM").unwrap_or_else(|_| "xterm".into());
-    let exec = Exec {
-        argv: vec![AGENT_PATH.into(), "shell".into()],
-        user: "root".into(),
-        env: BTreeMap::from([("TERM".to_owned(), terminal)]),
-        stdin: Vec::new(),
-        output_limit: usize::MAX,
-        timeout_ms: u32::MAX,
-    };
     app.output.talk(format!("root on {}; `exit` or ctrl-D brings you back", link.name));
     let container = link.container.clone();
     // The shell's own exit status is that of the learner's last command: no verdict of ours.
-    app.block_on(attach(&*site.engine, &container, exec))?;
+    app.block_on(attach(&*site.engine, &container, "shell"))?;
     app.output.talk("next:  crashcart check");
     Ok(Exit::Done)
 }
@@ -141,12 +132,22 @@ async fn next_resize(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// Joins this process's terminal to a program's in a container, until that ends; gives its exit status.
-async fn attach(
+/// Joins this process's terminal to what the agent of a container gives for this word (`shell`, `console`), until
+/// that ends; gives its exit status.
+pub async fn attach(
     engine: &dyn Engine,
     container: &crate::engine::ContainerId,
-    exec: Exec,
+    word: &str,
 ) -> Result<i64, crate::engine::EngineError> {
+    let terminal = std::env::var("TERM").unwrap_or_else(|_| "xterm".into());
+    let exec = Exec {
+        argv: vec![AGENT_PATH.into(), word.into()],
+        user: "root".into(),
+        env: BTreeMap::from([("TERM".to_owned(), terminal)]),
+        stdin: Vec::new(),
+        output_limit: usize::MAX,
+        timeout_ms: u32::MAX,
+    };
     let terminal = engine.attach(container, exec, window()).await?;
     // From here on every key belongs to the node.
     let _raw = Raw::enter();

@@ -5,8 +5,10 @@ use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
 use crate::attempt::find_nodes;
+use crate::engine::Condition;
 use crate::store::{AttemptRow, Purpose, RecordKind, Stage};
 use crate::units::spoken_duration;
+use crashcart_facts::{GuestCondition, GuestState};
 
 /// Show what is running
 #[derive(Debug, clap::Args)]
@@ -54,8 +56,12 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
                 match app.block_on(find_nodes(&site, &row.id, &lab)) {
                     Ok(nodes) => nodes
                         .into_iter()
-                        .map(|(name, (_, condition))| {
-                            (name.to_string(), format!("{condition:?}").to_lowercase())
+                        .map(|(name, (link, condition))| {
+                            let word = format!("{condition:?}").to_lowercase();
+                            let guest = (link.is_vm && condition == Condition::Running)
+                                .then(|| app.block_on(link.guest()).ok())
+                                .flatten();
+                            (name.to_string(), guest.map_or(word, |guest| of_guest(&guest)))
                         })
                         .collect(),
                     Err(error) => vec![("?".to_owned(), crate::advice::chain(&error))],
@@ -101,4 +107,20 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         app.output.talk("nothing is running\nnext:  crashcart next");
     }
     Ok(Exit::Done)
+}
+
+/// How the guest of a vm node is, in a few words.
+fn of_guest(guest: &GuestState) -> String {
+    let condition = match &guest.condition {
+        GuestCondition::Up if guest.emergency => "up in emergency mode".to_owned(),
+        GuestCondition::Up => "up".to_owned(),
+        GuestCondition::Coming { for_ms } => format!("coming up for {}", spoken_duration(*for_ms)),
+        GuestCondition::Down { why } => format!("down: {why}"),
+    };
+    let made = match (guest.restored, &guest.snapshot_problem) {
+        (true, _) => ", restored from a snapshot".to_owned(),
+        (false, None) => String::new(),
+        (false, Some(why)) => format!(", booted: {why}"),
+    };
+    format!("{condition}, on {}{made}", guest.accelerator)
 }

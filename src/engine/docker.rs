@@ -17,10 +17,10 @@ use bollard::container::LogOutput;
 use bollard::errors::Error as ApiError;
 use bollard::exec::{ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::{
-    ContainerCreateBody, ContainerSummaryStateEnum, DeviceRequest, EndpointIpamConfig, EndpointSettings,
-    ExecConfig, HostConfig, HostConfigLogConfig, Ipam, IpamConfig, Mount, MountType, MountVolumeOptions,
-    NetworkCreateRequest, NetworkingConfig, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
-    SystemInfo, SystemInfoCgroupVersionEnum, VolumeCreateRequest,
+    ContainerCreateBody, ContainerSummaryStateEnum, DeviceMapping, DeviceRequest, EndpointIpamConfig,
+    EndpointSettings, ExecConfig, HostConfig, HostConfigLogConfig, Ipam, IpamConfig, Mount, MountType,
+    MountVolumeOptions, NetworkCreateRequest, NetworkingConfig, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum, SystemInfo, SystemInfoCgroupVersionEnum, VolumeCreateRequest,
 };
 use bollard::query_parameters as query;
 use bytes::Bytes;
@@ -30,9 +30,9 @@ use tokio::sync::OnceCell;
 
 use super::find::{self, Address, Endpoint, Surroundings};
 use super::{
-    About, Build, Cause, Condition, ContainerId, ContainerSpec, Ends, Engine, EngineError, Exec, ExecOutput,
-    Found, FoundKind, ImageInfo, LABEL_KIND, Labels, Network, NetworkSpec, Progress, Said, Terminal,
-    WindowSize, hijack, subnet,
+    About, Access, Build, Cause, Condition, ContainerId, ContainerSpec, Ends, Engine, EngineError, Exec,
+    ExecOutput, Found, FoundKind, ImageInfo, LABEL_KIND, Labels, NO_NETWORK, Network, NetworkSpec, Progress,
+    Said, Terminal, WindowSize, hijack, subnet,
 };
 
 /// Longest that the engine may take until it begins to answer. Stopping a container takes
@@ -614,7 +614,8 @@ impl Engine for DockerEngine {
             };
             match self.docker.create_network(request).await {
                 Ok(created) => {
-                    return Ok(Network { id: created.id, name: spec.name.clone(), base: range.base });
+                    let (name, base, prefix) = (spec.name.clone(), range.base, range.prefix);
+                    return Ok(Network { id: created.id, name, base, prefix });
                 }
                 // Docker: "Pool overlaps with other one on this address space" (403), or "networks
                 // have overlapping IPv4"; Podman: "subnet … is already used on the host or by another config".
@@ -893,7 +894,22 @@ fn container_body(spec: &ContainerSpec, quota: bool, open_files: Option<i64>) ->
             tmpfs: Some(
                 spec.tmpfs.iter().map(|(path, bytes)| (path.clone(), tmpfs_options(path, *bytes))).collect(),
             ),
-            mounts: Some(spec.volumes.iter().map(|(name, path)| volume_mount(name, path, true)).collect()),
+            mounts: Some(
+                spec.volumes
+                    .iter()
+                    .map(|mount| volume_mount(&mount.volume, &mount.path, mount.access == Access::Read))
+                    .collect(),
+            ),
+            devices: Some(
+                spec.devices
+                    .iter()
+                    .map(|path| DeviceMapping {
+                        path_on_host: Some(path.clone()),
+                        path_in_container: Some(path.clone()),
+                        cgroup_permissions: Some("rw".into()),
+                    })
+                    .collect(),
+            ),
             network_mode: Some(spec.network.clone()),
             extra_hosts: Some(spec.hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect()),
             // Engines before 25 hand lookups that they cannot answer to this machine's resolver even
@@ -923,7 +939,7 @@ fn container_body(spec: &ContainerSpec, quota: bool, open_files: Option<i64>) ->
             }),
             ..HostConfig::default()
         }),
-        networking_config: Some(NetworkingConfig {
+        networking_config: (spec.network != NO_NETWORK).then(|| NetworkingConfig {
             endpoints_config: Some(HashMap::from([(spec.network.clone(), endpoint)])),
         }),
         ..ContainerCreateBody::default()

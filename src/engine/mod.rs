@@ -213,9 +213,16 @@ pub struct Network {
     pub name: String,
     /// First address of its range.
     pub base: Ipv4Addr,
+    /// Length of the range's prefix.
+    pub prefix: u8,
 }
 
 impl Network {
+    /// The engine's own address in it, and the way out where there is one.
+    pub fn gateway(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.base) + 1)
+    }
+
     /// Address of host `n`, counted from 0. The first addresses are the engine's own.
     pub fn address(&self, n: u8) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.base) + 2 + u32::from(n))
@@ -239,8 +246,7 @@ pub struct ContainerSpec {
     /// Whether its network leads outside, as in [`NetworkSpec::outside`]. Where it does not, names
     /// outside are not looked up either.
     pub outside: bool,
-    /// Volumes to mount read-only: name and path.
-    pub volumes: Vec<(String, String)>,
+    pub volumes: Vec<Mount>,
     /// tmpfs mounts: path and bytes.
     pub tmpfs: BTreeMap<String, u64>,
     pub shm_bytes: u64,
@@ -249,6 +255,45 @@ pub struct ContainerSpec {
     pub capabilities: Vec<String>,
     /// Whether it gets all GPUs of the engine's machine, by way of the engine's own helper for them.
     pub gpus: bool,
+    /// Devices of the engine's machine that it may open, by their paths there: see [`kvm_devices`].
+    pub devices: Vec<String>,
+}
+
+/// A volume in a container.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    pub volume: String,
+    /// Where it stands.
+    pub path: String,
+    pub access: Access,
+}
+
+impl Mount {
+    pub fn read(volume: &str, path: &str) -> Self {
+        Self { volume: volume.to_owned(), path: path.to_owned(), access: Access::Read }
+    }
+
+    pub fn write(volume: &str, path: &str) -> Self {
+        Self { volume: volume.to_owned(), path: path.to_owned(), access: Access::Write }
+    }
+}
+
+/// What a container may do with a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+}
+
+/// Name of the network of a container that has none.
+pub const NO_NETWORK: &str = "none";
+
+/// `/dev/kvm`, where the engine is on this machine and the machine has it. Whether it works is found out by
+/// whoever uses it.
+pub fn kvm_devices(about: &About) -> Vec<String> {
+    const KVM: &str = "/dev/kvm";
+    let here = about.endpoint.starts_with("unix://");
+    (here && std::path::Path::new(KVM).exists()).then(|| KVM.to_owned()).into_iter().collect()
 }
 
 /// What a container may take.

@@ -52,8 +52,8 @@ use serde_json::Value;
 
 use super::{
     About, Build, Condition, ContainerId, ContainerSpec, Ends, Engine, EngineError, Exec, ExecOutput, Found,
-    FoundKind, ImageInfo, LABEL_KIND, Labels, Network, NetworkSpec, Progress, Said, Terminal, WindowSize,
-    subnet,
+    FoundKind, ImageInfo, LABEL_KIND, Labels, Mount, NO_NETWORK, Network, NetworkSpec, Progress, Said,
+    Terminal, WindowSize, subnet,
 };
 
 /// What the agents of nodes answer, by the nodes' names.
@@ -397,6 +397,7 @@ impl ContainerState {
                 Reply::Ran(rule.and_then(|rule| rule.ran.clone()).unwrap_or(silent))
             }
             Request::Hardware(_) => Reply::Done,
+            Request::Guest {} => Reply::Refused { why: "this node runs no guest".into() },
             Request::Plant { path, text, .. } => {
                 self.planted.insert(path, text);
                 Reply::Planted
@@ -447,6 +448,7 @@ fn request_name(request: &Request) -> &'static str {
         Request::Plant { .. } => "plant",
         Request::Unplant { .. } => "unplant",
         Request::Hardware(_) => "hardware",
+        Request::Guest {} => "guest",
         Request::Batch(_) => "batch",
     }
 }
@@ -699,7 +701,7 @@ impl Engine for ScriptedEngine {
                 labels: spec.labels.clone(),
                 base,
             });
-            Ok(Network { id, name: spec.name.clone(), base })
+            Ok(Network { id, name: spec.name.clone(), base, prefix: 24 })
         })
         .await
     }
@@ -712,14 +714,15 @@ impl Engine for ScriptedEngine {
             if state.containers.iter().any(|container| container.name == spec.name) {
                 return Err(refused("make a container", 409, &format!("the name {} is in use", spec.name)));
             }
-            if !state.networks.iter().any(|network| network.name == spec.network) {
+            if spec.network != NO_NETWORK
+                && !state.networks.iter().any(|network| network.name == spec.network)
+            {
                 return Err(EngineError::Gone { name: spec.network.clone() });
             }
             // A real engine would make an empty volume, and the node would have no agent.
-            if let Some((name, _)) =
-                spec.volumes.iter().find(|(name, _)| !state.volumes.iter().any(|volume| volume.name == *name))
-            {
-                return Err(EngineError::Gone { name: name.clone() });
+            let is_there = |mount: &&Mount| state.volumes.iter().any(|volume| volume.name == mount.volume);
+            if let Some(missing) = spec.volumes.iter().find(|mount| !is_there(mount)) {
+                return Err(EngineError::Gone { name: missing.volume.clone() });
             }
             let id = state.id("container");
             state.containers.push(ContainerState {
@@ -730,7 +733,7 @@ impl Engine for ScriptedEngine {
                 labels: spec.labels.clone(),
                 network: spec.network.clone(),
                 address: spec.address,
-                volumes: spec.volumes.iter().map(|(name, _)| name.clone()).collect(),
+                volumes: spec.volumes.iter().map(|mount| mount.volume.clone()).collect(),
                 capabilities: spec.capabilities.clone(),
                 condition: Condition::Created,
                 starts: 0,
@@ -981,6 +984,7 @@ mod tests {
             limits: Limits { memory_bytes: 0, cpu_milli: 0, pids: 0, disk_bytes: 0 },
             capabilities: vec![],
             gpus: false,
+            devices: vec![],
         };
         let id = engine.create(&spec).await?;
         engine.start(&id).await?;

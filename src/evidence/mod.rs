@@ -53,6 +53,9 @@ pub struct Evidence {
     /// Nodes that could not be asked at all, and why.
     #[serde(default)]
     pub absent_nodes: BTreeMap<NodeName, String>,
+    /// Nodes whose own machine did not run, and why: known from outside, and so a finding.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub down_nodes: BTreeMap<NodeName, String>,
 }
 
 /// When in an attempt evidence was read.
@@ -219,6 +222,7 @@ mod tests {
                 took_ms: 3,
             }],
             absent_nodes: BTreeMap::from([(node, "it is not running".into())]),
+            down_nodes: BTreeMap::new(),
         }
     }
 

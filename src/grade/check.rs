@@ -112,6 +112,11 @@ fn per_wanted(texts: &[(&NodeName, String)]) -> String {
 
 fn judge_node(check: &Check, node: &NodeName, context: Context<'_>, evidence: &Evidence) -> CheckVerdict {
     let unknown = |why: String| CheckVerdict::Unknown { why: words::clean(&why, words::TEXT_LIMIT) };
+    if let Some(why) = evidence.down_nodes.get(node) {
+        // A machine that does not come up has none of what is wanted of it.
+        let found = words::clean(&format!("the node is down: {why}"), words::TEXT_LIMIT);
+        return CheckVerdict::Fail { found, wanted: wanted_of(check, evidence) };
+    }
     let observation = match answer(check, node, evidence) {
         Ok(observation) => observation,
         Err(why) => return unknown(why),
@@ -507,6 +512,7 @@ mod tests {
                 took_ms: 1,
             }],
             absent_nodes: BTreeMap::new(),
+            down_nodes: BTreeMap::new(),
         };
         judge_check(check, Context::default(), &evidence)
     }

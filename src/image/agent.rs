@@ -100,7 +100,7 @@ async fn is_there(engine: &dyn Engine, volume: &str) -> Result<bool, EngineError
 }
 
 /// An engine's address as part of a file's name.
-fn place(endpoint: &str) -> String {
+pub(super) fn place(endpoint: &str) -> String {
     endpoint.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }
 

@@ -11,11 +11,11 @@ use rustix::io::Errno;
 use super::ImageError;
 
 /// A lock that is held until it is dropped.
-pub(super) struct Lock(#[expect(dead_code, reason = "holding the file is holding the lock")] File);
+pub(crate) struct Lock(#[expect(dead_code, reason = "holding the file is holding the lock")] File);
 
 impl Lock {
     /// Held by one. `waiting` is called once when somebody else has it.
-    pub(super) async fn exclusive(
+    pub(crate) async fn exclusive(
         state: &Path,
         name: &str,
         waiting: &(dyn Fn() + Sync),
@@ -31,7 +31,7 @@ impl Lock {
     }
 
     /// Held by many, none of them exclusively.
-    pub(super) async fn shared(
+    pub(crate) async fn shared(
         state: &Path,
         name: &str,
         waiting: &(dyn Fn() + Sync),

@@ -19,8 +19,9 @@ mod apt;
 mod artifact;
 pub mod base;
 mod context;
-mod lock;
+pub(crate) mod lock;
 pub mod progress;
+pub mod template;
 
 pub use apt::Mirror;
 use artifact::ARTIFACTS;
@@ -194,6 +195,12 @@ pub enum ImageError {
     },
     #[error("`{value}` is no way to get the Debian base")]
     UnknownBase { value: String },
+    #[error("no snapshot of the guest could be made: {why}")]
+    NoSnapshot {
+        why: String,
+        /// Last lines of what its maker and the guest's console said.
+        log: Vec<String>,
+    },
     #[error("could not write `{}`", path.display())]
     Unwritable {
         path: PathBuf,
@@ -239,6 +246,9 @@ impl NextStep for ImageError {
             }
             Self::UnknownBase { .. } => {
                 "set `CRASHCART_BASE` to `pull`, `pull:REFERENCE` or `mmdebstrap`, or unset it".into()
+            }
+            Self::NoSnapshot { .. } => {
+                "see that the engine has room with `crashcart doctor`; the next start tries again".into()
             }
             Self::Unwritable { path, .. } => {
                 format!("see that there is room, and that you may write to `{}`", path.display())
@@ -383,6 +393,8 @@ impl ImageCatalog {
             }
         }
         agent::prune(engine).await?;
+        let current: Vec<String> = current.into_iter().collect();
+        template::prune(engine, &current).await?;
         Ok(removed)
     }
 }
@@ -662,6 +674,7 @@ mod tests {
                     limits: crate::engine::Limits { memory_bytes: 0, cpu_milli: 0, pids: 0, disk_bytes: 0 },
                     capabilities: vec![],
                     gpus: false,
+                    devices: vec![],
                 };
                 engine.create(&spec).await.expect("a container");
             }

@@ -145,7 +145,8 @@ fn default_distance() -> u32 {
 }
 
 impl FileVm {
-    fn into_shape(self, memory: Bytes) -> VmShape {
+    fn into_shape(self, memory: Bytes, disk: Bytes) -> VmShape {
+        let disk_mib = disk.0 >> 20;
         let disk = |FileDisk { serial, size, bus, numa_node }| VmDisk {
             serial,
             size_mib: size.0 >> 20,
@@ -154,6 +155,7 @@ impl FileVm {
         };
         VmShape {
             memory_mib: memory.0 >> 20,
+            disk_mib,
             processors: self.processors,
             numa_nodes: self.numa_nodes,
             numa_distance: self.numa_distance,
@@ -270,7 +272,7 @@ impl File {
             tmpfs: from.tmpfs,
             hardware: from.hardware,
             real_accelerators: from.real_accelerators,
-            vm: from.vm.map(|vm| vm.into_shape(from.memory)),
+            vm: from.vm.map(|vm| vm.into_shape(from.memory, from.disk)),
         };
         let fault = |FileFault { node, gpu, fault, ago_s }| HardwareFault {
             node,
@@ -688,6 +690,9 @@ fn check_guests(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
         }
         if !(256..=65_536).contains(&shape.memory_mib) {
             wrong(&place.then("memory"), "no guest boots with that".into(), "256 MiB to 64 GiB");
+        }
+        if !(4096..=65_536).contains(&shape.disk_mib) {
+            wrong(&place.then("disk"), "no guest fits there".into(), "4 GiB to 64 GiB");
         }
         if !(1..=4).contains(&shape.numa_nodes) {
             wrong(&vm.then("numa-nodes"), format!("{} is out of range", shape.numa_nodes), "1 to 4");

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crashcart_facts::{
-    AGENT_PATH, Answer, Asked, End, Envelope, HardwareAct, Hello, PROTOCOL, REPLY_LIMIT, Ran, Reply, Request,
-    Script,
+    AGENT_PATH, Answer, Asked, End, Envelope, GuestState, HardwareAct, Hello, PROTOCOL, REPLY_LIMIT, Ran,
+    Reply, Request, Script,
 };
 use crashcart_hardware::fault::Deed;
 
@@ -36,18 +36,31 @@ pub struct NodeLink {
     pub real_accelerators: bool,
     /// What lets the host do something to its simulated accelerators, where it has some.
     pub hardware_token: Option<String>,
+    /// Whether a guest of its own runs in it, which takes its time to boot and to shut down.
+    pub is_vm: bool,
 }
+
+/// Label of the container of a vm node.
+pub const LABEL_VM: &str = "crashcart.vm";
 
 impl NodeLink {
     pub fn new(engine: Arc<dyn Engine>, name: impl Into<String>, container: ContainerId) -> Self {
-        Self { engine, name: name.into(), container, real_accelerators: false, hardware_token: None }
+        Self {
+            engine,
+            name: name.into(),
+            container,
+            real_accelerators: false,
+            hardware_token: None,
+            is_vm: false,
+        }
     }
 
     /// The same link to a node whose container carries these labels.
     pub fn labelled(self, labels: &Labels) -> Self {
         let real = labels.get(LABEL_ACCELERATORS).is_some_and(|whose| whose == REAL_ACCELERATORS);
         let hardware_token = labels.get(LABEL_HARDWARE_TOKEN).cloned();
-        Self { real_accelerators: real, hardware_token, ..self }
+        let is_vm = labels.contains_key(LABEL_VM);
+        Self { real_accelerators: real, hardware_token, is_vm, ..self }
     }
 
     /// Does something at the node's simulated accelerators.
@@ -66,6 +79,24 @@ impl NodeLink {
     pub async fn hello(&self, wait_ms: u32) -> Result<Hello, NodeError> {
         match self.request(Request::Hello { wait_ms }, wait_ms).await? {
             Reply::Hello(hello) => Ok(hello),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Time that the node has to start its services, in milliseconds.
+    pub fn settle_ms(&self) -> u32 {
+        settle_ms(self.is_vm)
+    }
+
+    /// Seconds that the node has to stop them.
+    pub fn grace_s(&self) -> u32 {
+        if self.is_vm { 50 } else { 5 }
+    }
+
+    /// How its guest is; for vm nodes.
+    pub async fn guest(&self) -> Result<GuestState, NodeError> {
+        match self.request(Request::Guest {}, PLANT_MS).await? {
+            Reply::Guest(state) => Ok(state),
             other => Err(self.unexpected(&other)),
         }
     }
@@ -160,6 +191,7 @@ impl NodeLink {
         }
         match serde_json::from_slice(&output.stdout) {
             Ok(Reply::Refused { why }) => Err(NodeError::Refused { node: self.name.clone(), why }),
+            Ok(Reply::Down { why }) => Err(NodeError::Down { node: self.name.clone(), why }),
             Ok(reply) => Ok(reply),
             Err(source) => Err(NodeError::Garbled { node: self.name.clone(), source }),
         }
@@ -171,13 +203,21 @@ impl NodeLink {
     }
 }
 
+/// Time that a node has to start its services, in milliseconds. A guest boots, on a busy machine without KVM
+/// for minutes.
+pub fn settle_ms(is_vm: bool) -> u32 {
+    if is_vm { 300_000 } else { 90_000 }
+}
+
 /// Milliseconds that a request may take by itself.
 fn budget_ms(request: &Request) -> u32 {
     match request {
         Request::Hello { wait_ms } => *wait_ms,
         Request::Collect { budget_ms, .. } => *budget_ms,
         Request::Run(script) => script.timeout_ms,
-        Request::Plant { .. } | Request::Unplant { .. } | Request::Hardware(_) => PLANT_MS,
+        Request::Plant { .. } | Request::Unplant { .. } | Request::Hardware(_) | Request::Guest {} => {
+            PLANT_MS
+        }
         Request::Batch(requests) => requests.iter().map(budget_ms).fold(0, u32::saturating_add),
     }
 }
@@ -201,6 +241,9 @@ pub enum NodeError {
     NoAnswer { node: String, said: String },
     #[error("the agent of node `{node}` refused: {why}")]
     Refused { node: String, why: String },
+    /// Its guest does not run, and will not come up by itself.
+    #[error("node `{node}` is down: {why}")]
+    Down { node: String, why: String },
     #[error("the agent of node `{node}` answered in an unknown form")]
     Garbled { node: String, source: serde_json::Error },
 }
@@ -211,6 +254,9 @@ impl NextStep for NodeError {
             Self::Engine { .. } | Self::NoAnswer { .. } => {
                 "run `crashcart resume`; when that does not help, `crashcart reset`".into()
             }
+            Self::Down { node, .. } => format!(
+                "see `crashcart console {node}`; `crashcart hands power-cycle {node}` switches it off and on"
+            ),
             Self::Refused { .. } | Self::Garbled { .. } => {
                 "start the node anew with `crashcart resume`, or the attempt with `crashcart reset`".into()
             }

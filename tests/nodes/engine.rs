@@ -9,7 +9,7 @@ use crashcart::advice::NextStep;
 use crashcart::engine::docker::DockerEngine;
 use crashcart::engine::{
     Build, Condition, ContainerId, ContainerSpec, Engine, EngineError, Exec, Found, FoundKind, LABEL_KIND,
-    Labels, Limits, Network, NetworkSpec, Progress, Silent, WindowSize,
+    Labels, Limits, Mount, Network, NetworkSpec, Progress, Silent, WindowSize,
 };
 use crashcart::image::{base, progress};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,6 +91,7 @@ impl Bench {
             hosts: BTreeMap::from([("one".into(), network.address(0)), ("two".into(), network.address(1))]),
             outside: false,
             volumes: Vec::new(),
+            devices: Vec::new(),
             tmpfs: BTreeMap::from([("/run".into(), 8 * MIB), ("/tmp".into(), 16 * MIB)]),
             shm_bytes: 32 * MIB,
             limits: Limits { memory_bytes: 128 * MIB, cpu_milli: 500, pids: 64, disk_bytes: 64 * MIB },
@@ -373,7 +374,7 @@ async fn volumes_are_filled_without_running_anything_and_are_read_only_in_nodes(
     assert_eq!(found.len(), 2, "a container that filled the volume is left: {found:?}");
 
     let spec = ContainerSpec {
-        volumes: vec![(bench.name.clone(), "/.crashcart".into())],
+        volumes: vec![Mount::read(&bench.name, "/.crashcart")],
         ..bench.spec(&network, "one", 0)
     };
     let id = bench.node(&spec).await;

@@ -10,3 +10,4 @@ mod faults;
 mod gpus;
 mod image;
 mod slurm;
+mod vm;

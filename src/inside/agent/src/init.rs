@@ -10,6 +10,9 @@
 //! /proc/1/{mem,environ,maps,fd} open without CAP_SYS_PTRACE; signals from
 //! inside the node are ignored by the kernel or by `kernel::Arrived`; its
 //! limits cannot be changed, since one of its group ids is nobody else's.
+//!
+//! In the guest of a vm node the same loop runs as a service (`guest_main`):
+//! systemd is the manager there, and nobody but root may speak to it.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -196,6 +199,24 @@ pub struct Init {
     pub boot_id: String,
     pub booted_at_ms: u64,
     leaving: Option<Instant>,
+    /// This is the guest of a vm node, and its services are systemd's.
+    pub in_guest: bool,
+}
+
+/// Runs in the guest of a vm node, below the process that holds the port; gives the exit status.
+pub fn guest_main() -> u8 {
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    match Init::new() {
+        Ok(mut init) => {
+            init.in_guest = true;
+            init.run()
+        }
+        Err(error) => {
+            eprintln!("crashcart-agent: could not begin: {error}");
+            1
+        }
+    }
 }
 
 /// Runs as PID 1 until the engine stops the node; gives the exit status.
@@ -280,11 +301,14 @@ impl Init {
             boot_id,
             booted_at_ms: now_ms(),
             leaving: None,
+            in_guest: false,
         })
     }
 
     fn run(&mut self) -> u8 {
-        self.prepare();
+        if !self.in_guest {
+            self.prepare();
+        }
         loop {
             self.wait();
             // A mistake of ours must not take the whole node down with it.
@@ -678,7 +702,10 @@ impl Init {
 
     fn begin(&mut self, index: usize, request: Request) {
         match request {
-            Request::Hello { wait_ms } => {
+            Request::Guest {} => {
+                self.reply_in_turn(index, &refused("this node runs no guest"));
+            }
+            Request::Hello { wait_ms } if !self.in_guest => {
                 let until = Instant::now() + Duration::from_millis(u64::from(wait_ms));
                 self.clients[index].1.state = State::Settling { until };
             }
@@ -789,10 +816,11 @@ impl Init {
         let budget = match &request {
             Request::Collect { budget_ms, .. } => Duration::from_millis(u64::from(*budget_ms)),
             Request::Run(script) => Duration::from_millis(u64::from(script.timeout_ms)),
-            Request::Hello { .. }
-            | Request::Plant { .. }
+            Request::Hello { wait_ms } => Duration::from_millis(u64::from(*wait_ms)) + Duration::from_secs(5),
+            Request::Plant { .. }
             | Request::Unplant { .. }
             | Request::Hardware(_)
+            | Request::Guest {}
             | Request::Batch(_) => Duration::from_secs(5),
         }
         .min(LONGEST);
@@ -852,6 +880,11 @@ impl Init {
             hardware.forget_clients();
         }
         let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        if self.in_guest {
+            // The clock may have been set since.
+            self.manager.machine_boot_ms = processes::machine_boot_ms();
+            let _ = std::fs::write("/proc/self/oom_score_adj", "0");
+        }
         program::limit_own_memory();
         let _ = rustix::io::ioctl_fionbio(&client.fd, false);
         (client.fd, client.batch)

@@ -1,10 +1,13 @@
 //! The few kernel calls that no safe wrapper offers, and the only unsafe code
-//! of this crate: fork, signalfd, the credentials of a peer, setfsuid, and a
-//! mapping that lasts.
+//! of this crate: fork, signalfd, the credentials of a peer, setfsuid, a
+//! mapping that lasts, random numbers anew, and frames from a wire.
 //!
 //! Everything else goes through rustix. Nothing here knows units or requests.
 
-#![expect(unsafe_code, reason = "fork, signalfd, peer credentials, setfsuid and mmap have no safe wrapper")]
+#![expect(
+    unsafe_code,
+    reason = "fork, signalfd, peer credentials, setfsuid, mmap, ioctl and AF_PACKET have no safe wrapper"
+)]
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
@@ -58,11 +61,20 @@ pub struct Arrived {
 
 /// Blocks the signals of PID 1 and opens a descriptor to read them from.
 pub fn take_signals() -> io::Result<OwnedFd> {
+    take(TAKEN)
+}
+
+/// The same for a terminal's far end: changes of its window's size.
+pub fn take_window_changes() -> io::Result<OwnedFd> {
+    take(&[libc::SIGWINCH])
+}
+
+fn take(signals: &[i32]) -> io::Result<OwnedFd> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `set` is valid for writing; sigemptyset initialises it before any other use.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
-        for signal in TAKEN {
+        for signal in signals {
             libc::sigaddset(set.as_mut_ptr(), *signal);
         }
         if libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
@@ -239,4 +251,58 @@ pub fn is_readable(fd: impl AsFd) -> bool {
     let mut fds = [rustix::event::PollFd::from_borrowed_fd(fd.as_fd(), rustix::event::PollFlags::IN)];
     let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
     rustix::event::poll(&mut fds, Some(&now)).is_ok_and(|ready| ready > 0)
+}
+
+/// Mixes bytes into the kernel's random numbers, and has it begin anew from them at once.
+pub fn reseed(bytes: &[u8]) -> io::Result<()> {
+    /// `_IO('R', 0x07)` of linux/random.h.
+    const RNDRESEEDCRNG: libc::c_ulong = 0x5207;
+    let file = std::fs::OpenOptions::new().write(true).open("/dev/urandom")?;
+    io::Write::write_all(&mut &file, bytes)?;
+    // SAFETY: this request takes no argument.
+    match unsafe { libc::ioctl(file.as_raw_fd(), RNDRESEEDCRNG as _) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// A socket that sees every frame which arrives at an interface, whoever it is for, each behind a
+/// virtio-net header that says what the sender has left undone (packet(7), `PACKET_VNET_HDR`). Takes
+/// CAP_NET_RAW.
+pub fn packet_socket(interface: &str) -> io::Result<OwnedFd> {
+    let name = std::ffi::CString::new(interface).map_err(io::Error::other)?;
+    let protocol = (libc::ETH_P_ALL as u16).to_be();
+    let done = |status: libc::c_int| if status < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    // SAFETY: plain integers go in, a descriptor or -1 comes out; `name` ends with a zero byte.
+    let (fd, index) = unsafe {
+        let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, i32::from(protocol));
+        done(fd)?;
+        (OwnedFd::from_raw_fd(fd), libc::if_nametoindex(name.as_ptr()))
+    };
+    if index == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: every pointer is to a local of the type that the option or the call takes (packet(7)),
+    // with its true length; all fields that are not set are zero.
+    unsafe {
+        let mut address: libc::sockaddr_ll = std::mem::zeroed();
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_protocol = protocol;
+        address.sll_ifindex = index as i32;
+        let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        done(libc::bind(fd.as_raw_fd(), (&raw const address).cast(), length))?;
+        let mut member: libc::packet_mreq = std::mem::zeroed();
+        member.mr_ifindex = index as i32;
+        member.mr_type = libc::PACKET_MR_PROMISC as u16;
+        let length = size_of::<libc::packet_mreq>() as libc::socklen_t;
+        let level = libc::SOL_PACKET;
+        let option = libc::PACKET_ADD_MEMBERSHIP;
+        done(libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const member).cast(), length))?;
+        let on: libc::c_int = 1;
+        for option in [libc::PACKET_VNET_HDR, libc::PACKET_IGNORE_OUTGOING] {
+            let length = size_of::<libc::c_int>() as libc::socklen_t;
+            done(libc::setsockopt(fd.as_raw_fd(), level, option, (&raw const on).cast(), length))?;
+        }
+    }
+    Ok(fd)
 }

@@ -8,6 +8,10 @@
 //! | `agent init` | `init.rs` | PID 1: poll loop, requests, one worker per request |
 //! | `agent call` | `relay.rs` | carries one request of the host to PID 1 |
 //! | `agent shell` | `shell.rs` | a clean login shell |
+//! | `agent vm` | `vm/` | PID 1 of a vm node: starts the guest and joins the host to it |
+//! | `agent vm-template` | `vm/template.rs` | makes the snapshot that guests are restored from |
+//! | `agent console` | `vm/terminal.rs` | the guest's serial console |
+//! | `agent guest` | `guest/` | the agent in the guest, under its systemd |
 //! | `systemctl`, `journalctl` | `systemctl/`, `journalctl.rs` | the service manager's tools |
 //! | `reboot`, `poweroff`, `shutdown` | `power.rs` | say how a node is restarted instead |
 //!
@@ -21,6 +25,7 @@
 //! - `rooted.rs`: reading files of a node that may be hostile
 //! - `processes.rs`, `accounts.rs`: /proc, and /etc/passwd with /etc/group
 //! - `local.rs`: what systemctl and journalctl say to PID 1
+//! - `frames.rs`: the language between `vm/` and `guest/`
 //! - `kernel.rs`: fork, signalfd, peer credentials, sealed memory; the only unsafe code
 //!
 //! It knows no lab, no rubric and no engine. The types that it speaks are
@@ -28,6 +33,8 @@
 
 mod accounts;
 mod collect;
+mod frames;
+mod guest;
 mod hardware;
 mod init;
 mod journalctl;
@@ -41,11 +48,12 @@ mod relay;
 mod rooted;
 mod shell;
 mod systemctl;
+mod vm;
 mod worker;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: agent init | call | shell | systemctl … | journalctl … | --version";
+const USAGE: &str = "usage: agent init | call | shell | console | vm | vm-template | guest | systemctl … | journalctl … | --version";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -66,7 +74,12 @@ fn dispatch(name: &str, words: &[String]) -> Option<u8> {
     Some(match name {
         "init" => init::main(),
         "call" => relay::main(),
+        "shell" if vm::terminal::is_vm_node() => vm::terminal::shell(),
         "shell" => shell::main(),
+        "vm" => vm::main(),
+        "vm-template" => vm::template::main(),
+        "console" => vm::terminal::console(),
+        "guest" => guest::main(),
         "systemctl" => systemctl::main(words),
         "journalctl" => journalctl::main(words),
         "reboot" | "poweroff" | "halt" | "shutdown" => power::main(name),

@@ -68,7 +68,8 @@ pub fn ask(request: &[u8]) -> Result<Vec<u8>, String> {
     Ok(reply)
 }
 
-fn connect() -> io::Result<UnixStream> {
+/// A connection to PID 1, and to nobody else.
+pub fn connect() -> io::Result<UnixStream> {
     let socket: OwnedFd =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(SOCKET)?)?;

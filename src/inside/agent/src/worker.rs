@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use crashcart_facts::{Answer, Asked, Ran, Reading, Reply, Request, Script, TEXT_LIMIT};
+use crashcart_facts::{Answer, Asked, Hello, PROTOCOL, Ran, Reading, Reply, Request, Script, TEXT_LIMIT};
 
 use crate::accounts::Accounts;
 use crate::collect::Collector;
+use crate::guest::systemd::Systemd;
 use crate::init::Init;
 use crate::program::{self, Program, SEARCH_PATH};
 use crate::rooted::{Link, Root};
@@ -30,7 +31,9 @@ pub fn answer(
     room: usize,
 ) -> Reply {
     match request {
+        Request::Hello { .. } if init.in_guest => hello_of_guest(deadline),
         Request::Hello { .. } => Reply::Refused { why: "the agent answers this itself".into() },
+        Request::Guest {} => Reply::Refused { why: "this is answered outside the guest".into() },
         Request::Hardware(_) => Reply::Refused { why: "the agent does this itself".into() },
         Request::Batch(_) => Reply::Refused { why: "the agent takes a batch apart itself".into() },
         // Some is left for second readings, which are small and few.
@@ -44,6 +47,37 @@ pub fn answer(
             Ok(()) => Reply::Unplanted,
             Err(why) => Reply::Refused { why },
         },
+    }
+}
+
+/// Waits until the guest's systemd has nothing left to start.
+fn hello_of_guest(deadline: Instant) -> Reply {
+    // Some is left to say so when it does not.
+    let until = deadline - Duration::from_secs(4).min(deadline.saturating_duration_since(Instant::now()) / 2);
+    let mut state = String::new();
+    let mut failed_units = Vec::new();
+    loop {
+        let mut systemd = Systemd::connect();
+        if let Ok(systemd) = &mut systemd {
+            state = systemd.state().unwrap_or_default();
+        }
+        let settled = matches!(state.as_str(), "running" | "degraded" | "maintenance");
+        if let (true, Ok(systemd)) = (settled, &mut systemd) {
+            failed_units = systemd.failed().unwrap_or_default();
+        }
+        if settled || Instant::now() >= until {
+            let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            return Reply::Hello(Hello {
+                protocol: PROTOCOL,
+                agent: env!("CARGO_PKG_VERSION").into(),
+                boot_id: boot_id.trim().to_owned(),
+                booted_at_ms: crate::processes::machine_boot_ms(),
+                settled,
+                failed_units,
+            });
+        }
+        // systemd has better things to do meanwhile.
+        std::thread::sleep(Duration::from_millis(400));
     }
 }
 

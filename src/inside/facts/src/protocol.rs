@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Fact, Question};
 
 /// Version of this protocol. An agent refuses a request of another version.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// Where crashcart's read-only directory stands inside every node.
 pub const AGENT_DIR: &str = "/.crashcart";
@@ -58,6 +58,8 @@ pub enum Request {
     Unplant { path: String },
     /// Do something to the simulated hardware from outside.
     Hardware(HardwareAct),
+    /// Say how the guest of this node is. Answered from outside the guest; container nodes have none.
+    Guest {},
     /// Do all of these one after the other, each with its own time; stop after the first that does not
     /// succeed (see [`Reply::succeeded`]). None of them is a batch.
     Batch(Vec<Request>),
@@ -137,6 +139,12 @@ pub enum Reply {
     Unplanted,
     /// The hardware is as was asked for.
     Done,
+    Guest(GuestState),
+    /// The node's own machine does not run, and will not come up by itself: known from outside of it. `why`
+    /// is one lower-case phrase.
+    Down {
+        why: String,
+    },
     /// One reply per request that was tried, in order; only the last can be one that did not succeed.
     Batch(Vec<Reply>),
     /// The agent did not do it. `why` is one lower-case phrase.
@@ -149,10 +157,15 @@ impl Reply {
     /// Whether a batch goes on after it: it was not refused, and a script ended with status 0.
     pub fn succeeded(&self) -> bool {
         match self {
-            Self::Refused { .. } => false,
+            Self::Refused { .. } | Self::Down { .. } => false,
             Self::Ran(ran) => ran.end == End::Exit(0),
             Self::Batch(replies) => replies.iter().all(Self::succeeded),
-            Self::Hello(_) | Self::Collected { .. } | Self::Planted | Self::Unplanted | Self::Done => true,
+            Self::Hello(_)
+            | Self::Collected { .. }
+            | Self::Planted
+            | Self::Unplanted
+            | Self::Done
+            | Self::Guest(_) => true,
         }
     }
 }
@@ -172,6 +185,40 @@ pub struct Hello {
     pub settled: bool,
     /// Services that should run and do not.
     pub failed_units: Vec<String>,
+}
+
+/// How the guest of a vm node is, as its launcher knows from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GuestState {
+    pub condition: GuestCondition,
+    /// systemd gave up on starting it, and serves a shell at the console.
+    pub emergency: bool,
+    /// What runs its instructions: `kvm` or `tcg`.
+    pub accelerator: String,
+    /// Why it is not `kvm`, where it is not.
+    pub no_kvm: Option<String>,
+    /// Restored from a snapshot, not booted, when this node was first started.
+    pub restored: bool,
+    /// Why it was not restored though there is a snapshot: it is damaged, or did not come to life.
+    pub snapshot_problem: Option<String>,
+    /// The last lines on its serial console.
+    pub console: Vec<String>,
+}
+
+/// Whether a guest answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum GuestCondition {
+    Up,
+    /// It is booting or being restored, for so many milliseconds.
+    Coming {
+        for_ms: u64,
+    },
+    /// It will not come up by itself.
+    Down {
+        why: String,
+    },
 }
 
 /// The answer to one [`Asked`].

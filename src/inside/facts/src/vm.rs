@@ -13,6 +13,8 @@ pub const TEMPLATE_DIR: &str = "/.crashcart-template";
 pub struct VmShape {
     /// All NUMA nodes together.
     pub memory_mib: u64,
+    /// The disk that it boots from.
+    pub disk_mib: u64,
     /// All NUMA nodes together; each has as many as the others.
     pub processors: u32,
     /// 1 to 4.

@@ -117,6 +117,19 @@ pub fn cgroup_of(root: &Root, pid: Option<i32>, file: &str) -> io::Result<Cgroup
     }
 }
 
+/// Processes of a control group and of all below it, as the kernel lists them.
+pub fn processes_below(hierarchy: &std::path::Path, group: &str) -> Vec<i32> {
+    let mut pids = Vec::new();
+    let mut folders = vec![hierarchy.join(group.trim_start_matches('/'))];
+    while let Some(folder) = folders.pop() {
+        let list = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+        pids.extend(list.lines().filter_map(|line| line.parse::<i32>().ok()));
+        let below = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        folders.extend(below.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()));
+    }
+    pids
+}
+
 fn read_cgroup(root: &Root, path: &str) -> io::Result<CgroupFact> {
     let value = root.text(path, TEXT_LIMIT)?;
     Ok(CgroupFact {

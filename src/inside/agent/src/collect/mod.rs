@@ -27,9 +27,12 @@ mod trees;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crashcart_facts::{CommandFact, End, Fact, GroupFact, Question, Reading, ServiceFact, UserFact};
+use crashcart_facts::{
+    CommandFact, End, Fact, GroupFact, LogFact, LogOf, Question, Reading, ServiceFact, UserFact,
+};
 
 use crate::accounts::Accounts;
+use crate::guest::systemd::Systemd;
 use crate::init::Init;
 use crate::manager::unit_file;
 use crate::processes;
@@ -89,9 +92,10 @@ impl<'a> Collector<'a> {
                 let wanted = files::Wanted { name: name.as_deref(), sha256: sha256.as_deref() };
                 Fact::Find(files::find(root, under, &wanted, self.within(SEARCH_TIME))?)
             }
+            Question::Service { unit } if self.init.in_guest => Fact::Service(self.service_of_guest(unit)?),
             Question::Service { unit } => Fact::Service(self.service(unit)),
             Question::Process(of) => {
-                let pids = self.pids(of);
+                let pids = self.pids(of)?;
                 Fact::Process(process_facts::processes(&pids, &Accounts::read(root), boot))
             }
             Question::Port { port, protocol } => Fact::Port(ports::port(*port, *protocol)?),
@@ -105,7 +109,10 @@ impl<'a> Collector<'a> {
             Question::KernelCommandLine {} => Fact::KernelCommandLine(kernel_facts::command_line(root)?),
             Question::Cgroup { of, file } => Fact::Cgroup(self.cgroup(of, file)?),
             Question::Limit { of, resource } => {
-                Fact::Limit(process_facts::limit(self.pids(of).first().copied(), resource))
+                Fact::Limit(process_facts::limit(self.pids(of)?.first().copied(), resource))
+            }
+            Question::Log { of: LogOf::Unit(unit), within_s } if self.init.in_guest => {
+                Fact::Log(self.journal_of_guest(unit, *within_s)?)
             }
             Question::Log { of, within_s } => Fact::Log(logs::log(root, &self.init.manager, of, *within_s)?),
             Question::Http { url, timeout_ms } => {
@@ -128,8 +135,8 @@ impl<'a> Collector<'a> {
             Question::TransparentHugepages {} => {
                 Fact::TransparentHugepages(memory_facts::transparent_hugepages(root)?)
             }
-            Question::Memory { of } => Fact::Memory(memory_facts::memory(root, &self.pids(of))?),
-            Question::Threads { of } => Fact::Threads(scheduling::threads(root, &self.pids(of))?),
+            Question::Memory { of } => Fact::Memory(memory_facts::memory(root, &self.pids(of)?)?),
+            Question::Threads { of } => Fact::Threads(scheduling::threads(root, &self.pids(of)?)?),
             Question::Processors {} => Fact::Processors(Box::new(scheduling::processors(root)?)),
             Question::Interrupts { name } => Fact::Interrupts(scheduling::interrupts(root, name)?),
             Question::NextBoot {} => Fact::NextBoot(boot_loader::next_boot(root)?),
@@ -150,12 +157,15 @@ impl<'a> Collector<'a> {
         })
     }
 
-    fn pids(&self, of: &crashcart_facts::ProcessOf) -> Vec<i32> {
+    fn pids(&self, of: &crashcart_facts::ProcessOf) -> io::Result<Vec<i32>> {
+        if let (true, crashcart_facts::ProcessOf::Unit(unit)) = (self.init.in_guest, of) {
+            return self.pids_of_guest(unit);
+        }
         let mark = |unit: &str| {
             let name = unit_file::complete_name(unit);
             self.init.manager.units.get(&name).map(|unit| unit.mark)
         };
-        process_facts::matching(of, mark)
+        Ok(process_facts::matching(of, mark))
     }
 
     fn service(&self, asked: &str) -> ServiceFact {
@@ -195,6 +205,66 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// A unit as the guest's systemd knows it.
+    fn service_of_guest(&self, asked: &str) -> io::Result<ServiceFact> {
+        let name = unit_file::complete_name(asked);
+        let unit = Systemd::connect()?.unit(&name)?;
+        let pid = i32::try_from(unit.main_pid).ok().filter(|pid| *pid > 0);
+        let started = pid.and_then(processes::stat);
+        let boot = self.init.manager.machine_boot_ms;
+        Ok(ServiceFact {
+            known: unit.load != "not-found",
+            active: match unit.active.as_str() {
+                "reloading" => "active".into(),
+                word => word.into(),
+            },
+            enabled: match unit.unit_file.as_str() {
+                "masked-runtime" => "masked".into(),
+                "enabled-runtime" | "linked" | "linked-runtime" => "disabled".into(),
+                "alias" => "enabled".into(),
+                "indirect" | "generated" | "transient" => "static".into(),
+                word => word.into(),
+            },
+            main_pid: pid.and_then(|pid| u32::try_from(pid).ok()),
+            exe: pid.and_then(processes::executable),
+            started_at_ms: started.map(|stat| processes::started_at_ms(stat.started_ticks, boot)),
+            restarts: unit.restarts,
+            result: unit.result,
+        })
+    }
+
+    /// The journal keeps its own format; the guest's journalctl reads it, run by its path with a clean
+    /// environment.
+    fn journal_of_guest(&self, unit: &str, within_s: u32) -> io::Result<LogFact> {
+        let name = unit_file::complete_name(unit);
+        let mut argv = ["/usr/bin/journalctl", "--quiet", "--no-pager", "--boot", "--lines=2000", "--unit"]
+            .map(str::to_owned)
+            .to_vec();
+        argv.push(name.clone());
+        if within_s > 0 {
+            argv.push(format!("--since=-{within_s}s"));
+        }
+        let ran = self.command(&argv, None, "", &Default::default(), self.within(SEARCH_TIME))?;
+        if ran.exit != Some(0) {
+            return Err(io::Error::other(format!("journalctl did not read it: {}", ran.stderr.trim())));
+        }
+        let exists = !ran.stdout.is_empty()
+            || !matches!(unit_file::find(&self.root, &name), unit_file::Found::Missing);
+        let truncated = ran.stdout.len() >= crashcart_facts::TEXT_LIMIT;
+        Ok(LogFact { exists, text: ran.stdout, truncated })
+    }
+
+    /// All processes in the control group of a unit, and in those below it.
+    fn pids_of_guest(&self, unit: &str) -> io::Result<Vec<i32>> {
+        let group = Systemd::connect()?.unit(&unit_file::complete_name(unit))?.control_group;
+        if group.is_empty() || group == "/" {
+            return Ok(Vec::new());
+        }
+        let mut pids = kernel_facts::processes_below(std::path::Path::new("/sys/fs/cgroup"), &group);
+        pids.sort_unstable();
+        Ok(pids)
+    }
+
     fn user(&self, name: &str) -> UserFact {
         let accounts = Accounts::read(&self.root);
         let Some(user) = accounts.users.iter().find(|user| user.name == name) else {
@@ -222,7 +292,7 @@ impl<'a> Collector<'a> {
         if of.starts_with('/') {
             return kernel_facts::cgroup_at(&self.root, of, file);
         }
-        let pids = self.pids(&crashcart_facts::ProcessOf::Unit(of.to_owned()));
+        let pids = self.pids(&crashcart_facts::ProcessOf::Unit(of.to_owned()))?;
         kernel_facts::cgroup_of(&self.root, pids.first().copied(), file)
     }
 
