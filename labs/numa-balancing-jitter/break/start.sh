@@ -1,3 +1,0 @@
-# Only now, with the fault in.
-systemctl daemon-reload
-systemctl enable --now trainer.service
