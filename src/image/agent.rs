@@ -122,17 +122,7 @@ fn tar() -> Vec<u8> {
 /// Removes the volumes of other versions that no container uses.
 pub(super) async fn prune(engine: &dyn Engine) -> Result<(), EngineError> {
     let ours = volume();
-    let kind = Labels::from([(LABEL_KIND.to_owned(), KIND_AGENT.to_owned())]);
-    for thing in engine.list(&kind).await? {
-        if thing.kind == FoundKind::Volume && thing.name != ours {
-            match engine.remove_volume(&thing.id).await {
-                // A node of an older attempt runs from it.
-                Ok(()) | Err(EngineError::Refused { status: 409, .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(())
+    super::prune_volumes(engine, KIND_AGENT, |thing| thing.name == ours).await
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::advice::NextStep;
-use crate::engine::{Build, Engine, EngineError, ImageInfo, LABEL_KIND, Labels, Progress, Said};
+use crate::engine::{
+    Build, Engine, EngineError, Found, FoundKind, ImageInfo, LABEL_KIND, Labels, Progress, Said,
+};
 use crate::units::hex;
 
 pub mod agent;
@@ -397,6 +399,24 @@ impl ImageCatalog {
         template::prune(engine, &current).await?;
         Ok(removed)
     }
+}
+
+/// Removes all volumes of a kind but those to keep and those that a node of an older attempt runs from.
+async fn prune_volumes(
+    engine: &dyn Engine,
+    kind: &str,
+    keep: impl Fn(&Found) -> bool,
+) -> Result<(), EngineError> {
+    let kind = Labels::from([(LABEL_KIND.to_owned(), kind.to_owned())]);
+    for thing in engine.list(&kind).await? {
+        if thing.kind == FoundKind::Volume && !keep(&thing) {
+            match engine.remove_volume(&thing.id).await {
+                Ok(()) | Err(EngineError::Refused { status: 409, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The names by which an image should go: its stale tags, or its id where it has no tag at all.

@@ -269,19 +269,11 @@ pub async fn sweep(engine: &dyn Engine, state: &Path, home: &str) -> Result<(), 
 
 /// Removes snapshots that no image of this version would use, and that no node uses.
 pub(super) async fn prune(engine: &dyn Engine, current: &[String]) -> Result<(), EngineError> {
-    let kind = Labels::from([(LABEL_KIND.to_owned(), KIND_TEMPLATE.to_owned())]);
-    for thing in engine.list(&kind).await? {
+    super::prune_volumes(engine, KIND_TEMPLATE, |thing| {
         let label = |name: &str| thing.labels.get(name).map(String::as_str).unwrap_or_default();
-        let is_current =
-            label(LABEL_DIGEST) == agent::DIGEST && current.iter().any(|tag| tag == label(LABEL_OF));
-        if thing.kind == FoundKind::Volume && !is_current {
-            match engine.remove_volume(&thing.id).await {
-                Ok(()) | Err(EngineError::Refused { status: 409, .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(())
+        label(LABEL_DIGEST) == agent::DIGEST && current.iter().any(|tag| tag == label(LABEL_OF))
+    })
+    .await
 }
 
 #[cfg(test)]
