@@ -95,11 +95,6 @@ impl Place<'_> {
         Ok(volume)
     }
 
-    /// Forgets that a snapshot was whole: the next start looks, and makes it anew if it is not.
-    pub fn distrust(&self, volume: &str) {
-        let _ = std::fs::remove_file(self.note(volume));
-    }
-
     fn note(&self, volume: &str) -> std::path::PathBuf {
         self.state.join("templates").join(format!("{volume}@{}", agent::place(self.endpoint)))
     }

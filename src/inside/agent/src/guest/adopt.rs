@@ -1,7 +1,7 @@
 //! Makes this guest the machine that its launcher says it is. Guests are
 //! restored from one snapshot and are alike to the last bit until this is done;
-//! after a start from the guest's own disk it is done again, and finds most of
-//! it in place.
+//! where that was cut short it is done again after a boot, and finds some of it
+//! in place.
 
 use std::fs;
 use std::io::{self, Write};

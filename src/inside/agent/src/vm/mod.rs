@@ -425,7 +425,6 @@ impl Launcher {
             "GUEST_PANICKED" if !matches!(self.guest, Guest::Down { .. }) => {
                 self.lose_guest(Guest::Down { why: "its kernel panicked".into() });
             }
-            "MIGRATION" | "STOP" | "RESUME" => {}
             _ => {}
         }
     }
@@ -618,7 +617,7 @@ impl Launcher {
         let numbers: Vec<u64> = self.clients.keys().copied().collect();
         for number in numbers {
             let Some(mut client) = self.clients.remove(&number) else { continue };
-            let gone = self.hear_client(number, &mut client);
+            let gone = self.hear_client(&mut client);
             if !gone {
                 self.serve_client(number, &mut client);
                 if client.write() && !(client.done && client.out.is_empty()) {
@@ -645,7 +644,7 @@ impl Launcher {
     }
 
     /// Reads what a client sent; true when it is gone.
-    fn hear_client(&mut self, number: u64, client: &mut Client) -> bool {
+    fn hear_client(&mut self, client: &mut Client) -> bool {
         let mut buffer = [0; 64 * 1024];
         loop {
             let got = match rustix::io::read(&client.fd, &mut buffer) {
@@ -679,7 +678,7 @@ impl Launcher {
                 }
                 What::Shell(shell) => {
                     shell.decoder.push(&buffer[..got]);
-                    self.hear_shell(number, client);
+                    self.hear_shell(client);
                 }
                 What::Console(decoder) => {
                     decoder.push(&buffer[..got]);
@@ -754,7 +753,7 @@ impl Launcher {
     }
 
     /// Hands on what a shell's user did.
-    fn hear_shell(&mut self, _number: u64, client: &mut Client) {
+    fn hear_shell(&mut self, client: &mut Client) {
         let What::Shell(shell) = &mut client.what else { return };
         while let Some(mut frame) = shell.decoder.next() {
             if let (Kind::Resize, Some((columns, rows))) = (frame.kind, frame.size()) {
