@@ -222,10 +222,10 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
     let told = |outcome: &Outcome| {
         let n = 1 + done.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let trial = &outcome.trial;
-        let mark = match outcome.result {
-            TrialResult::Held => "held",
-            TrialResult::Gap(_) => "GAP",
-            TrialResult::Broke(_) => "BROKE",
+        let (mark, why) = match &outcome.result {
+            TrialResult::Held => ("held", &[][..]),
+            TrialResult::Gap(gaps) => ("GAP", &gaps[..]),
+            TrialResult::Broke(why) => ("BROKE", std::slice::from_ref(why)),
         };
         let took = outcome.took_ms as f64 / 1000.0;
         output.talk(format!(
@@ -234,6 +234,7 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
             trial.variant,
             trial.kind.describe()
         ));
+        why.iter().for_each(|why| output.talk(format!("        {why}")));
     };
     let outcomes = app.block_on(prove(&prover, &labs, all, jobs, &told));
     if let Some(path) = &args.junit {
@@ -258,7 +259,8 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
                 if held == tried { paint.good(count) } else { paint.bad(count) },
             ]);
         }
-        let mut text = String::new();
+        // Last, where whoever sees only the end of a long log sees it.
+        let mut text = format!("{}\n", table(&rows));
         for outcome in &outcomes {
             let trial = &outcome.trial;
             let head =
@@ -274,10 +276,7 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
                 }
             }
         }
-        format!(
-            "{text}{}\n{held} of {total} trials held, {seeds} seed(s), {took_s:.0} s, {jobs} side by side",
-            table(&rows)
-        )
+        format!("{text}{held} of {total} trials held, {seeds} seed(s), {took_s:.0} s, {jobs} side by side")
     });
     Ok(if held == total { Exit::Done } else { Exit::NotYet })
 }
