@@ -26,6 +26,8 @@ const BUDGET_MS: u32 = 15_000;
 /// Milliseconds for unpacking one initramfs: a second natively, twenty to thirty times that where the guest's processor
 /// is emulated.
 const UNPACK_MS: u32 = 30_000;
+/// Seconds for which the baseline asks again what gave no answer: on a busy machine time runs out now and then.
+const BASELINE_PATIENCE_S: u64 = 45;
 /// First and longest pause between two rounds of asking what has not settled, in milliseconds. Pauses
 /// grow: most facts settle soon, and asking may cost the node as much as its own work.
 const SETTLE_PAUSE_MS: (u64, u64) = (300, 4_000);
@@ -273,7 +275,8 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Asks again what does not pass yet and may take its time, counted from the first asking.
+    /// Asks again, counted from the first asking, what does not pass yet and may take its time; at the baseline,
+    /// where nothing has to pass, what gave no answer: without one, nothing could be compared with it later.
     async fn settle(
         &self,
         site: &Site,
@@ -283,21 +286,25 @@ impl<'a> Collector<'a> {
         baseline: Option<&Evidence>,
         began_ms: u64,
     ) {
-        if evidence.phase == Taken::Baseline {
-            return;
-        }
         let mut pause_ms = SETTLE_PAUSE_MS.0;
         loop {
             let waited_s = site.clock.now_ms().saturating_sub(began_ms) / 1000;
-            let unsettled: BTreeSet<&CheckId> = askings
-                .iter()
-                .filter_map(|asking| asking.check)
-                .filter(|check| u64::from(check.settle_s.min(self.patience_s)) > waited_s)
-                .filter(|check| {
-                    !matches!(judge_check(check, Context { baseline }, evidence), CheckVerdict::Pass { .. })
-                })
-                .map(|check| &check.id)
-                .collect();
+            let checks = askings.iter().filter_map(|asking| asking.check);
+            let unsettled: BTreeSet<&CheckId> = match evidence.phase {
+                Taken::Baseline if waited_s < BASELINE_PATIENCE_S => checks
+                    .map(|check| &check.id)
+                    .filter(|id| evidence.observations.iter().any(|seen| seen.of == **id && !answers(seen)))
+                    .collect(),
+                Taken::Baseline => BTreeSet::new(),
+                _ => checks
+                    .filter(|check| u64::from(check.settle_s.min(self.patience_s)) > waited_s)
+                    .filter(|check| {
+                        let verdict = judge_check(check, Context { baseline }, evidence);
+                        !matches!(verdict, CheckVerdict::Pass { .. })
+                    })
+                    .map(|check| &check.id)
+                    .collect(),
+            };
             if unsettled.is_empty() {
                 return;
             }
@@ -313,6 +320,14 @@ impl<'a> Collector<'a> {
                 askings.iter().filter(|asking| round.contains(asking.id)).copied().collect();
             self.ask(nodes, &again, evidence, Errands::new(), &mut Done::new()).await;
         }
+    }
+}
+
+/// Whether something is there to be compared with: a fact, and not that a command was cut off.
+fn answers(seen: &Observation) -> bool {
+    match seen.fact() {
+        Ok(Fact::Command(command)) => !command.timed_out,
+        fact => fact.is_ok(),
     }
 }
 
@@ -407,4 +422,35 @@ fn budget(asked: &[Asked]) -> u32 {
         }
     });
     waits.fold(BUDGET_MS, u32::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crashcart_facts::{CommandFact, Reading};
+
+    #[test]
+    fn a_command_that_was_cut_off_is_no_answer() {
+        let ran = CommandFact {
+            started: true,
+            exit: Some(0),
+            signal: None,
+            timed_out: false,
+            stdout: "RUNNING\n".into(),
+            stderr: String::new(),
+            took_ms: 12,
+        };
+        let late = CommandFact { exit: None, signal: Some(9), timed_out: true, ..ran.clone() };
+        let seen = |reading| Observation {
+            of: "job".parse().expect("an id"),
+            node: "ctl".parse().expect("a name"),
+            question: Question::Processors {},
+            reading,
+            again: None,
+            took_ms: 12,
+        };
+        assert!(answers(&seen(Reading::Known(Fact::Command(ran)))));
+        assert!(!answers(&seen(Reading::Known(Fact::Command(late)))));
+        assert!(!answers(&seen(Reading::Unreadable { why: "the time ran out".into() })));
+    }
 }
