@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -259,6 +259,16 @@ async fn raise(
         try_join_all(broken).await?;
         collector.collect(site, &nodes, Taken::Baseline, None).await
     };
+    if let Some(about) = &about {
+        let guests = plan.lab.nodes.iter().filter_map(|node| Some((node, node.vm.as_ref()?)));
+        let told = guests.map(|(node, shape)| async {
+            let state = nodes[&node.name].guest().await.ok()?;
+            state.snapshot_problem.map(|_| template::volume(&plan.images[&node.image], shape))
+        });
+        for volume in join_all(told).await.into_iter().flatten() {
+            template::distrust(store.directory(), &about.endpoint, &volume);
+        }
+    }
     let now = site.clock.now_ms();
     let started = serde_json::json!({
         "variant": plan.draw.variant.name,

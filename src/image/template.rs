@@ -4,7 +4,7 @@
 //! A container of the node's image makes it (`agent vm-template`), looks first whether it is whole already, and
 //! ends. What a snapshot is made of is the agent's business (`src/inside/agent/src/vm/template.rs`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crashcart_facts::{AGENT_DIR, AGENT_PATH, TEMPLATE_DIR, VM_VARIABLE, VmNode, VmShape};
@@ -45,6 +45,18 @@ pub fn volume(image: &Image, shape: &VmShape) -> String {
     format!("crashcart-template-{}", &hex(&sum.finalize())[..12])
 }
 
+/// A node could not be restored from this snapshot: whoever wants it next looks at it again, and has it made anew
+/// where it is damaged.
+pub fn distrust(state: &Path, endpoint: &str, volume: &str) {
+    // Left there, it costs the next node a boot, no more.
+    let _ = std::fs::remove_file(note(state, endpoint, volume));
+}
+
+/// Our own note that a snapshot was whole.
+fn note(state: &Path, endpoint: &str, volume: &str) -> PathBuf {
+    state.join("templates").join(format!("{volume}@{}", agent::place(endpoint)))
+}
+
 /// Where a snapshot is to be made.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
@@ -66,7 +78,7 @@ impl Place<'_> {
         progress: &dyn Progress,
     ) -> Result<String, ImageError> {
         let volume = volume(image, shape);
-        // Our own note that it was whole in this engine; looking takes longer.
+        // Looking into the volume takes longer.
         let note = self.note(&volume);
         if note.is_file() && self.is_there(&volume).await? {
             return Ok(volume);
@@ -95,8 +107,8 @@ impl Place<'_> {
         Ok(volume)
     }
 
-    fn note(&self, volume: &str) -> std::path::PathBuf {
-        self.state.join("templates").join(format!("{volume}@{}", agent::place(self.endpoint)))
+    fn note(&self, volume: &str) -> PathBuf {
+        note(self.state, self.endpoint, volume)
     }
 
     async fn is_there(&self, volume: &str) -> Result<bool, EngineError> {

@@ -6,9 +6,13 @@ use std::sync::Arc;
 
 use crashcart::cli::exit::Exit;
 use crashcart::engine::docker::DockerEngine;
-use crashcart::engine::{Condition, ContainerId, Engine, FoundKind, LABEL_HOME, LABEL_NODE, Labels};
+use crashcart::engine::{
+    Condition, ContainerId, ContainerSpec, Engine, FoundKind, LABEL_HOME, LABEL_KIND, LABEL_NODE, Labels,
+    Limits, Mount, NO_NETWORK,
+};
+use crashcart::image::{ImageCatalog, template};
 use crashcart::node::NodeLink;
-use crashcart_facts::{End, GuestCondition};
+use crashcart_facts::{End, GuestCondition, VM_VARIABLE, VmNode};
 
 use crate::bench::Bench;
 use crate::engine::{base, engine};
@@ -54,6 +58,62 @@ async fn ready(bench: impl Fn() -> Bench + Send + 'static) -> (Bench, Arc<Docker
 async fn guests_are_restored_as_machines_of_their_own_and_boot_from_their_own_disks() {
     two_from_one_snapshot_reach_each_other().await;
     one_that_does_not_boot_is_a_finding().await;
+}
+
+/// A guest whose snapshot is damaged boots and says why, and the next one has a whole snapshot. Disks that lie over
+/// the old one's disk keep it.
+async fn damaged_snapshots_are_made_anew(bench: &Bench, engine: &Arc<DockerEngine>) {
+    let guest = links(bench, engine).await["a"].container.clone();
+    let (_, node) = crate::faults::sh(engine, &guest, &format!("printenv {VM_VARIABLE}")).await;
+    let node: VmNode = serde_json::from_str(&node).expect("what the launcher was told");
+    let image = ImageCatalog::load(&bench.root().join("containers")).expect("images");
+    let image = image.get("vm").expect("the image").clone();
+    let volume = template::volume(&image, &node.shape);
+    let damage = "for f in memory-*; do printf x | dd of=$f conv=notrunc status=none; done; ls *.qcow2";
+    let disk = in_volume(engine, &image.tag(), &volume, damage).await;
+    bench.run("stop").succeeds();
+
+    bench.run(&format!("start {LAB}")).succeeds();
+    let state = links(bench, engine).await["a"].guest().await.expect("its launcher answers");
+    assert_eq!((state.condition, state.restored), (GuestCondition::Up, false));
+    let problem = state.snapshot_problem.expect("it says why it was booted");
+    assert!(problem.contains("the snapshot is damaged: `memory-"), "{problem}");
+    bench.run("stop").succeeds();
+
+    bench.run(&format!("start {LAB}")).succeeds();
+    let state = links(bench, engine).await["a"].guest().await.expect("its launcher answers");
+    assert!(state.restored, "{:?}", state.snapshot_problem);
+    let disks = in_volume(engine, &image.tag(), &volume, "ls *.qcow2").await;
+    assert!(disks.contains(disk.trim()) && disks.lines().count() == 2, "{disks}");
+}
+
+/// What a script prints in a volume's folder.
+async fn in_volume(engine: &DockerEngine, image: &str, volume: &str, script: &str) -> String {
+    let spec = ContainerSpec {
+        name: format!("{volume}-test"),
+        hostname: "test".into(),
+        image: image.into(),
+        labels: Labels::from([(LABEL_KIND.into(), "test".into())]),
+        argv: ["/bin/sleep", "600"].map(String::from).into(),
+        env: BTreeMap::new(),
+        network: NO_NETWORK.into(),
+        address: std::net::Ipv4Addr::UNSPECIFIED,
+        hosts: BTreeMap::new(),
+        outside: false,
+        volumes: vec![Mount::write(volume, "/snapshot")],
+        devices: Vec::new(),
+        tmpfs: BTreeMap::new(),
+        shm_bytes: 1 << 20,
+        limits: Limits { memory_bytes: 64 << 20, cpu_milli: 1000, pids: 16, disk_bytes: 16 << 20 },
+        capabilities: Vec::new(),
+        gpus: false,
+    };
+    let id = engine.create(&spec).await.expect("a container");
+    engine.start(&id).await.expect("a start");
+    let (code, said) = crate::faults::sh(engine, &id, &format!("cd /snapshot && {script}")).await;
+    engine.remove(&id).await.expect("it goes");
+    assert_eq!(code, 0, "{said}");
+    said
 }
 
 /// The lab with one guest only.
@@ -117,6 +177,7 @@ async fn two_from_one_snapshot_reach_each_other() {
 
 async fn one_that_does_not_boot_is_a_finding() {
     let (bench, engine) = ready(alone).await;
+    damaged_snapshots_are_made_anew(&bench, &engine).await;
     let nodes = links(&bench, &engine).await;
     let a = &nodes["a"];
 

@@ -971,8 +971,8 @@ enum How {
     Boot,
     /// For the first time, from a disk without a past.
     First { over: PathBuf },
-    /// For the first time, from a snapshot.
-    Restore,
+    /// For the first time, from a snapshot and the disk that goes with it.
+    Restore { over: PathBuf },
 }
 
 struct Launched {
@@ -998,12 +998,13 @@ impl Plan {
             How::Boot
         } else {
             match &template {
-                Ok(template) if problem.is_none() && template.accelerator == accelerator => How::Restore,
-                Ok(_) if problem.is_none() => {
-                    problem = Some("it was made with another accelerator".into());
-                    How::First { over: folder.join("root.qcow2") }
+                Ok(template) if problem.is_none() && template.accelerator == accelerator => {
+                    How::Restore { over: folder.join(&template.root) }
                 }
-                Ok(_) => How::First { over: folder.join("root.qcow2") },
+                Ok(template) => {
+                    problem.get_or_insert_with(|| "it was made with another accelerator".into());
+                    How::First { over: folder.join(&template.root) }
+                }
                 Err(why) => {
                     problem.get_or_insert_with(|| why.clone());
                     How::First { over: IMAGE_DISK.into() }
@@ -1014,7 +1015,7 @@ impl Plan {
     }
 
     fn restores(&self) -> bool {
-        matches!(self.how, How::Restore)
+        matches!(self.how, How::Restore { .. })
     }
 
     fn launch(&self, node: &VmNode, home: &Path) -> io::Result<Launched> {
@@ -1024,8 +1025,7 @@ impl Plan {
             (0..node.shape.disks.len()).map(|n| home.join(format!("disk-{n}.qcow2"))).collect();
         let over = match &self.how {
             How::Boot => None,
-            How::First { over } => Some(over.clone()),
-            How::Restore => Some(folder.join("root.qcow2")),
+            How::First { over } | How::Restore { over } => Some(over),
         };
         if let Some(over) = over {
             for (disk, shape) in disks.iter().zip(&node.shape.disks) {
@@ -1033,7 +1033,7 @@ impl Plan {
             }
             // Last, for its being there says that all are.
             let new = home.join("root.new");
-            qemu::make_disk(&new, Some(&over), node.shape.disk_mib)?;
+            qemu::make_disk(&new, Some(over), node.shape.disk_mib)?;
             fs::rename(&new, &root)?;
         }
         let agent = template::agent_disk(folder, home)?;

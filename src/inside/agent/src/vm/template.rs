@@ -28,7 +28,7 @@ use super::{IMAGE_DISK, hex, node_of_environment, probe, random};
 use crate::frames::{Decoder, Frame, Kind, Opening};
 
 /// Format of `template.json`.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// How long the first start of a guest may take.
 const BOOT: Duration = Duration::from_secs(300);
 /// How long all else may take, step by step.
@@ -45,6 +45,9 @@ pub struct Template {
     pub accelerator: Accelerator,
     pub no_kvm: Option<String>,
     shape: VmShape,
+    /// Name of the disk that the guest's memory goes with. It is another one for each snapshot: disks of nodes lie
+    /// over it, and boot from there when the rest was made anew.
+    pub root: String,
     files: Vec<Known>,
 }
 
@@ -187,8 +190,11 @@ fn make() -> Result<(), String> {
         return Ok(());
     }
     // Whatever lies there is half of something, or damaged. It is unlinked, not written over: a guest that has
-    // it open keeps it.
+    // it open keeps it. Disks stay for the nodes that were made over them.
     for entry in fs::read_dir(folder).map_err(|error| did("the volume", error))?.flatten() {
+        if entry.path().extension().is_some_and(|it| it == "qcow2") {
+            continue;
+        }
         let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
     }
     step(1, "looking for KVM");
@@ -196,7 +202,7 @@ fn make() -> Result<(), String> {
         Ok(()) => (Accelerator::Kvm, None),
         Err(why) => (Accelerator::Tcg, Some(why)),
     };
-    let root = folder.join("root.qcow2");
+    let root = folder.join("root.new");
     qemu::make_disk(&root, Some(Path::new(IMAGE_DISK)), shape.disk_mib)
         .map_err(|error| did("the disk", error))?;
     let agent = folder.join("agent.img");
@@ -230,10 +236,12 @@ fn make() -> Result<(), String> {
         // Pages of zeros take no room.
         let _ = run(Command::new("/usr/bin/fallocate").arg("--dig-holes").arg(file));
     }
+    let root_name = format!("root-{}.qcow2", hex(&random::<6>()));
+    fs::rename(&root, folder.join(&root_name)).map_err(|error| did("the disk", error))?;
     let names = memory.iter().filter_map(|path| path.file_name()?.to_str());
-    let files = names.chain(["state", "root.qcow2", "agent.img"]).map(|name| known_file(folder, name));
+    let files = names.chain(["state", &root_name, "agent.img"]).map(|name| known_file(folder, name));
     let files = files.collect::<io::Result<Vec<_>>>().map_err(|error| did("reading it again", error))?;
-    let template = Template { format: FORMAT, accelerator, no_kvm, shape, files };
+    let template = Template { format: FORMAT, accelerator, no_kvm, shape, root: root_name, files };
     let text = serde_json::to_string(&template).map_err(|error| error.to_string())?;
     let new = folder.join("template.new");
     fs::write(&new, text)
@@ -475,8 +483,14 @@ mod tests {
         }
         let names = ["memory-0", "state", "root.qcow2", "agent.img"];
         let files = names.map(|name| known_file(folder, name).expect("it is there")).into();
-        let template =
-            Template { format: FORMAT, accelerator: Accelerator::Tcg, no_kvm: None, shape: shape(), files };
+        let template = Template {
+            format: FORMAT,
+            accelerator: Accelerator::Tcg,
+            no_kvm: None,
+            shape: shape(),
+            root: "root.qcow2".into(),
+            files,
+        };
         fs::write(folder.join("template.json"), serde_json::to_string(&template).expect("it serialises"))
             .expect("a file");
     }
