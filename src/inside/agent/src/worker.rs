@@ -50,6 +50,9 @@ pub fn answer(
     }
 }
 
+/// Longest wait for one word of systemd's on how far it is.
+const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Waits until the guest's systemd has nothing left to start.
 fn hello_of_guest(deadline: Instant) -> Reply {
     // Some is left to say so when it does not.
@@ -57,7 +60,8 @@ fn hello_of_guest(deadline: Instant) -> Reply {
     let mut state = String::new();
     let mut failed_units = Vec::new();
     loop {
-        let mut systemd = Systemd::connect();
+        // A question that is put while it boots may get no answer; the next one does.
+        let mut systemd = Systemd::connect().map(|systemd| systemd.with_patience(HELLO_PATIENCE));
         if let Ok(systemd) = &mut systemd {
             state = systemd.state().unwrap_or_default();
         }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustbus::connection::Timeout;
 use rustbus::connection::ll_conn::DuplexConn;
@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A connection to PID 1.
 pub struct Systemd {
     connection: DuplexConn,
+    patience: Duration,
 }
 
 /// One unit, in the words of org.freedesktop.systemd1(5).
@@ -40,7 +41,12 @@ impl Systemd {
     pub fn connect() -> io::Result<Self> {
         let address = nix::sys::socket::UnixAddr::new(SOCKET)?;
         let connection = DuplexConn::connect_to_bus(address, false).map_err(other)?;
-        Ok(Self { connection })
+        Ok(Self { connection, patience: PATIENCE })
+    }
+
+    /// Waits for each answer so long, no longer.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The unit of this name, loaded if need be.
@@ -123,8 +129,14 @@ impl Systemd {
 
     fn answer(&mut self, message: &MarshalledMessage) -> io::Result<MarshalledMessage> {
         let serial = self.connection.send.send_message_write_all(message).map_err(other)?;
+        let until = Instant::now() + self.patience;
         loop {
-            let reply = self.connection.recv.get_next_message(Timeout::Duration(PATIENCE)).map_err(other)?;
+            // Signals come all the time, and never end where a service starts again and again.
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "systemd did not answer in time"));
+            }
+            let reply = self.connection.recv.get_next_message(Timeout::Duration(left)).map_err(other)?;
             if reply.dynheader.response_serial != Some(serial) {
                 continue;
             }
