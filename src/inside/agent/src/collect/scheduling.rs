@@ -110,7 +110,8 @@ pub fn processors(root: &Root) -> io::Result<ProcessorsFact> {
     let online = line(&format!("{CPU}/online"))?;
     Ok(ProcessorsFact {
         present: line(&format!("{CPU}/present"))?,
-        isolated: line(&format!("{CPU}/isolated"))?,
+        // The kernel lists the boot line's apart from those of cpuset's isolated partitions.
+        isolated: union(&line(&format!("{CPU}/isolated"))?, &line("/sys/fs/cgroup/cpuset.cpus.isolated")?),
         nohz_full: line(&format!("{CPU}/nohz_full"))?,
         count_online: length_of_list(&online),
         online,
@@ -123,39 +124,51 @@ pub fn processors(root: &Root) -> io::Result<ProcessorsFact> {
     })
 }
 
+/// The ranges that a list names, first and last of each: `0-3,8` has two.
+fn ranges(list: &str) -> impl Iterator<Item = (u32, u32)> {
+    let range = |part: &str| -> Option<(u32, u32)> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        (first <= last).then_some((first, last))
+    };
+    list.split(',').filter_map(range)
+}
+
 /// How many processors a list names: `0-3,8` are five.
 fn length_of_list(list: &str) -> u32 {
-    let length = |range: &str| -> Option<u32> {
-        match range.split_once('-') {
-            Some((first, last)) => {
-                let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-                Some(last.checked_sub(first)?.saturating_add(1))
-            }
-            None => range.trim().parse::<u32>().ok().map(|_| 1),
+    ranges(list).map(|(first, last)| (last - first).saturating_add(1)).fold(0, u32::saturating_add)
+}
+
+/// The list of all processors that are in one of two.
+fn union(one: &str, other: &str) -> String {
+    list_of(ranges(one).chain(ranges(other)).collect())
+}
+
+/// Ranges as the kernel writes them: in order, and those that touch as one.
+fn list_of(mut ranges: Vec<(u32, u32)>) -> String {
+    ranges.sort_unstable();
+    let mut joined: Vec<(u32, u32)> = Vec::new();
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+            _ => joined.push((first, last)),
         }
+    }
+    let range = |(first, last): &(u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
     };
-    list.split(',').filter_map(length).fold(0, u32::saturating_add)
+    joined.iter().map(range).collect::<Vec<_>>().join(",")
 }
 
 /// The list that a mask stands for: `00000001,0000000f` is `0-3,32`. Groups of 32 bits, the last one lowest.
 fn list_of_mask(mask: &str) -> Option<String> {
     let mut bits = Vec::new();
-    for (group, word) in mask.split(',').rev().enumerate() {
+    for (group, word) in (0u32..).zip(mask.split(',').rev()) {
         let word = u32::from_str_radix(word.trim(), 16).ok()?;
         bits.extend((0..32).filter(|bit| word >> bit & 1 == 1).map(|bit| group * 32 + bit));
     }
-    let mut ranges: Vec<(usize, usize)> = Vec::new();
-    for bit in bits {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == bit => *last = bit,
-            _ => ranges.push((bit, bit)),
-        }
-    }
-    let range = |(first, last): &(usize, usize)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
-    };
-    Some(ranges.iter().map(range).collect::<Vec<_>>().join(","))
+    Some(list_of(bits.into_iter().map(|bit| (bit, bit)).collect()))
 }
 
 pub fn interrupts(root: &Root, name: &str) -> io::Result<InterruptsFact> {
@@ -257,7 +270,8 @@ mod tests {
         let (_keep, root) = tree(&[
             ("sys/devices/system/cpu/present", "0-3\n".to_owned()),
             ("sys/devices/system/cpu/online", "0-2\n".to_owned()),
-            ("sys/devices/system/cpu/isolated", "\n".to_owned()),
+            ("sys/devices/system/cpu/isolated", "1\n".to_owned()),
+            ("sys/fs/cgroup/cpuset.cpus.isolated", "2-3\n".to_owned()),
             ("sys/devices/system/cpu/nohz_full", "(null)\n".to_owned()),
             ("sys/devices/virtual/workqueue/cpumask", "3\n".to_owned()),
             ("proc/irq/default_smp_affinity", "f\n".to_owned()),
@@ -272,6 +286,7 @@ mod tests {
         let expected = ProcessorsFact {
             present: "0-3".into(),
             online: "0-2".into(),
+            isolated: "1-3".into(),
             count_online: 3,
             workqueue_mask: "0-1".into(),
             default_irq_affinity: "0-3".into(),
