@@ -196,6 +196,11 @@ async fn one_that_does_not_boot_is_a_finding() {
     assert_ne!(say(a, "cat /proc/sys/kernel/random/boot_id").await, boot, "it has been booted");
     assert_eq!(say(a, "cat /root/kept; grep -c audit=0 /proc/cmdline; hostname").await, "kept\n1\na\n");
 
+    // A program that takes all memory is killed alone: the agent stays, and with it everybody's shells.
+    let agent = say(a, "systemctl show --property MainPID crashcart-agent").await;
+    say(a, "python3 -c 'kept = [bytearray(1 << 24) for _ in range(1024)]' || echo killed").await;
+    assert_eq!(say(a, "systemctl show --property MainPID crashcart-agent").await, agent);
+
     // Its QEMU killed: the node is down, says so, and comes back with its disk.
     say(a, "echo written > /root/written; sync").await;
     let kill = "for p in /proc/[0-9]*; do grep -q qemu-system $p/cmdline && kill -9 ${p#/proc/}; done; true";
