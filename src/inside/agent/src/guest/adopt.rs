@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use rustix::fs::Timespec;
 use rustix::time::ClockId;
 
+use super::network;
 use crate::kernel;
 use crate::program::SEARCH_PATH;
 use crate::vm::identity::Identity;
@@ -46,7 +47,7 @@ pub fn adopt(identity: &Identity) -> Result<(), String> {
             try_to("write the host keys of sshd", write(&path, text, mode))?;
         }
     }
-    try_to("set up the network", network(identity))?;
+    try_to("set up the network", set_network(identity))?;
     if is_new {
         later();
     }
@@ -85,66 +86,22 @@ fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     fs::rename(&new, path)
 }
 
-/// Interfaces that hang on a device, in the order of where they hang.
-fn interfaces() -> Vec<String> {
-    let mut found: Vec<(PathBuf, String)> = fs::read_dir("/sys/class/net")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let device = fs::canonicalize(entry.path().join("device")).ok()?;
-            Some((device, entry.file_name().into_string().ok()?))
-        })
-        .collect();
-    found.sort();
-    found.into_iter().map(|(_, name)| name).collect()
-}
-
-fn network(identity: &Identity) -> io::Result<()> {
-    let interfaces = interfaces();
-    let mut batch = String::new();
-    for (name, mac) in interfaces.iter().zip(&identity.macs) {
-        // Restored guests have the addresses of the snapshot's interfaces.
-        batch.push_str(&format!("link set dev {name} address {mac}\nlink set dev {name} up\n"));
+/// Gives the node its address, and to systemd-networkd the file that gives it after the next start.
+fn set_network(identity: &Identity) -> io::Result<()> {
+    let first = network::set_up(identity)?;
+    // What a learner has made of the file is his.
+    if Path::new(NETWORK).exists() {
+        return Ok(());
     }
-    let Some(first) = interfaces.first() else {
-        return Err(io::Error::other("there is no network interface"));
-    };
     let (address, prefix) = (identity.address, identity.prefix);
-    batch.push_str(&format!("address replace {address}/{prefix} dev {first}\n"));
     let mut text = format!(
         "# The node's address in the attempt's network.\n[Match]\nName={first}\n\n[Network]\nAddress={address}/{prefix}\nLinkLocalAddressing=ipv6\n"
     );
     if let Some(gateway) = identity.gateway {
-        batch.push_str(&format!("route replace default via {gateway}\n"));
         text.push_str(&format!("Gateway={gateway}\n"));
     }
-    // What a learner has made of the file is his.
-    if !Path::new(NETWORK).exists() {
-        fs::create_dir_all("/etc/systemd/network")?;
-        write(Path::new(NETWORK), &text, 0o644)?;
-    } else if fs::metadata("/run/crashcart-adopted").is_err() {
-        // A start from the disk: networkd reads the file, and nobody else has a say.
-        fs::write("/run/crashcart-adopted", "")?;
-        return Ok(());
-    }
-    fs::write("/run/crashcart-adopted", "")?;
-    let mut child = Command::new("/usr/sbin/ip")
-        .args(["-force", "-batch", "-"])
-        .env_clear()
-        .env("PATH", SEARCH_PATH)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(batch.as_bytes())?;
-    }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-    }
-    Ok(())
+    fs::create_dir_all("/etc/systemd/network")?;
+    write(Path::new(NETWORK), &text, 0o644)
 }
 
 /// Has those begin anew who have read what has changed, and sshd, which waited for its keys; without haste,

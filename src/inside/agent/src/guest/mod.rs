@@ -12,6 +12,7 @@
 //! pass through here.
 
 pub mod adopt;
+mod network;
 pub mod systemd;
 
 use std::collections::BTreeMap;

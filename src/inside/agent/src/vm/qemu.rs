@@ -113,8 +113,9 @@ impl Start<'_> {
         words.add("-name", "guest,process=guest".into());
         let accelerator = match self.accelerator {
             Accelerator::Kvm => "kvm".to_owned(),
-            // A larger cache of translations doubles the process and gains nothing.
-            Accelerator::Tcg => "tcg,thread=multi,tb-size=256".to_owned(),
+            // The cache of translations fills until it is full, whatever of it is used again; a larger one makes the
+            // process larger and nothing faster.
+            Accelerator::Tcg => "tcg,thread=multi,tb-size=64".to_owned(),
         };
         words.add("-accel", accelerator);
         words.add("-cpu", "max".into());
