@@ -20,6 +20,7 @@ use crate::machine::accelerators::NoAccelerators;
 use crate::node::{NodeError, NodeLink};
 use crate::rubric::Rubric;
 use crate::store::{AttemptLock, AttemptRow, Purpose, Stage, Store, StoreError};
+use crashcart_facts::VmShape;
 
 /// One run of the command line.
 pub struct App {
@@ -289,8 +290,14 @@ impl App {
             &any,
             &*progress,
         ))?;
-        let guests =
-            labs.iter().flat_map(|lab| &lab.nodes).filter_map(|node| Some((node, node.vm.as_ref()?)));
+        let mut guests: Vec<(&str, &VmShape)> = Vec::new();
+        for (node, shape) in
+            labs.iter().flat_map(|lab| &lab.nodes).filter_map(|it| Some((it, it.vm.as_ref()?)))
+        {
+            if !guests.contains(&(node.image.as_str(), shape)) {
+                guests.push((node.image.as_str(), shape));
+            }
+        }
         let home = store.home_label();
         let place = Place {
             engine: &*engine,
@@ -299,8 +306,8 @@ impl App {
             endpoint: &endpoint,
             agent_volume: &volume,
         };
-        for (node, shape) in guests {
-            self.block_on(place.ensure(&images[&node.image], shape, &*progress))?;
+        for (image, shape) in guests {
+            self.block_on(place.ensure(&images[image], shape, &*progress))?;
         }
         Ok((images, volume))
     }

@@ -162,7 +162,7 @@ pub struct Prover<'a> {
 }
 
 /// Plays all trials and tells of each as it ends: `side_by_side` at a time, and after those the trials of labs with
-/// guests, a quarter as many. A guest without KVM keeps a processor busy for as long as it boots, and what is judged
+/// guests, half as many. A guest without KVM keeps a processor busy for as long as it boots, and what is judged
 /// beside it would be judged late.
 pub async fn prove(
     prover: &Prover<'_>,
@@ -179,7 +179,7 @@ pub async fn prove(
         .enumerate()
         .partition(|(_, trial)| of(trial).0.nodes.iter().any(|n| n.vm.is_some()));
     let mut outcomes: Vec<(usize, Outcome)> = Vec::new();
-    for (trials, at_once) in [(containers, side_by_side), (guests, side_by_side / 4)] {
+    for (trials, at_once) in [(containers, side_by_side), (guests, side_by_side / 2)] {
         let played = futures_util::stream::iter(trials)
             .map(|(index, trial)| async move {
                 let (lab, rubric) = of(&trial);
