@@ -1,0 +1,3 @@
+#: step the settings of the installer
+rm /etc/sysctl.d/70-checkpoints.conf
+sysctl --system

@@ -1,0 +1,3 @@
+#: step balancing off
+sed -i '/numa_balancing/d' /etc/sysctl.d/99-vendor.conf
+sysctl --system
