@@ -117,13 +117,24 @@ pub async fn hands(site: &Site, link: &NodeLink, deed: Deed) -> Result<(), Bring
 }
 
 /// Restarts every node: all processes anew, the same disk. A node that does not come up is no error
-/// here: its facts will be unknown, and the report says so.
+/// here: its facts will be unknown, and the report says so. A guest whose QEMU ended by itself meanwhile is started
+/// once more, for that is no doing of the learner's.
 pub async fn restart_all(site: &Site, nodes: &Nodes) -> Result<(), EngineError> {
     let restarts = nodes.values().map(|link| site.engine.restart(&link.container, link.grace_s()));
     for restarted in join_all(restarts).await {
         restarted?;
     }
-    join_all(nodes.values().map(|link| link.hello(link.settle_ms()))).await;
+    let come_up = nodes.values().map(|link| async {
+        let lost = match link.hello(link.settle_ms()).await {
+            Err(NodeError::Engine { source, .. }) => !matches!(source, EngineError::TimedOut { .. }),
+            Err(NodeError::NoAnswer { .. }) => true,
+            _ => false,
+        };
+        if lost && link.is_vm && site.engine.start(&link.container).await.is_ok() {
+            let _ = link.hello(link.settle_ms()).await;
+        }
+    });
+    join_all(come_up).await;
     Ok(())
 }
 

@@ -113,9 +113,9 @@ impl Start<'_> {
         words.add("-name", "guest,process=guest".into());
         let accelerator = match self.accelerator {
             Accelerator::Kvm => "kvm".to_owned(),
-            // The cache of translations fills until it is full, whatever of it is used again; a larger one makes the
-            // process larger and nothing faster.
-            Accelerator::Tcg => "tcg,thread=multi,tb-size=64".to_owned(),
+            // A larger cache of translations doubles the process and gains nothing. With 64 MiB a boot takes as long
+            // and the process is 75 MiB smaller, but one QEMU of some thirty ended while it booted; with 256 none did.
+            Accelerator::Tcg => "tcg,thread=multi,tb-size=256".to_owned(),
         };
         words.add("-accel", accelerator);
         words.add("-cpu", "max".into());
