@@ -79,7 +79,7 @@ impl Place<'_> {
     ) -> Result<String, ImageError> {
         let volume = volume(image, shape);
         // Looking into the volume takes longer.
-        let note = self.note(&volume);
+        let note = note(self.state, self.endpoint, &volume);
         if note.is_file() && self.is_there(&volume).await? {
             return Ok(volume);
         }
@@ -105,10 +105,6 @@ impl Place<'_> {
         std::fs::create_dir_all(note.parent().expect("it has a parent")).map_err(unwritable)?;
         std::fs::write(&note, "").map_err(unwritable)?;
         Ok(volume)
-    }
-
-    fn note(&self, volume: &str) -> PathBuf {
-        note(self.state, self.endpoint, volume)
     }
 
     async fn is_there(&self, volume: &str) -> Result<bool, EngineError> {
