@@ -16,11 +16,15 @@ use serde::Serialize;
 pub use report::{junit, summary_rows};
 
 use crate::attempt::{self, Accelerators, Graded, Nodes, Plan, Site, StartError, SubmitError, run_steps};
+use crate::engine::{Condition, ContainerId, FoundKind, LABEL_ATTEMPT, Labels};
 use crate::grade::{CheckVerdict, GuardState, Report, Verdict, short};
 use crate::image::Image;
-use crate::lab::{Act, Draw, Lab, SolutionKind, Step, VariantName, Wrong, WrongKind, applies};
+use crate::lab::{Act, Draw, Lab, Solution, SolutionKind, Step, VariantName, Wrong, WrongKind, applies};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, Purpose, Store, StoreError};
+
+/// Lines of the log of a node that has ended.
+const LAST_WORDS: u32 = 15;
 
 /// One thing to try, on nodes of its own.
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +44,9 @@ pub enum TrialKind {
     Pristine,
     /// A solution: must score everything, twice, and grading must change nothing.
     Solution { name: String },
+    /// The broken state, graded, then a solution on the same nodes: must score 0, then everything, and the second
+    /// grading must change nothing.
+    Mended { name: String },
     /// A half-solution: must score exactly this.
     Half { name: String, points: u32 },
     /// A wrong fix or a cheat: must be refused by these checks.
@@ -54,6 +61,7 @@ impl TrialKind {
         match self {
             Self::Pristine => "pristine".into(),
             Self::Solution { name } => format!("solution: {name}"),
+            Self::Mended { name } => format!("pristine, then solution: {name}"),
             Self::Half { name, points } => format!("half: {name} ({points})"),
             Self::Wrong { name, cheat: false, .. } => format!("wrong: {name}"),
             Self::Wrong { name, cheat: true, .. } => format!("cheat: {name}"),
@@ -87,8 +95,8 @@ pub enum TrialResult {
 /// Everything to be tried of a lab with one seed. With `quick`, only what a change most often breaks:
 /// for every variant the broken state and the reference, and every other solution, half-solution, wrong fix
 /// and cheat on one of its variants. Of a lab with guests, which take a minute for each start from their disks,
-/// `quick` leaves one variant, and of that the broken state and the reference; which one depends on the lab's
-/// files, and is the same until they change.
+/// `quick` leaves one trial: the broken state and then the reference, of one variant. Which variant depends on the
+/// lab's files, and is the same until they change.
 pub fn trials(lab: &Lab, seed: u64, quick: bool) -> Vec<Trial> {
     let mut kinds: Vec<(VariantName, TrialKind)> = Vec::new();
     // One of the variants that something applies to; its place in the file decides which, so that the
@@ -127,29 +135,17 @@ pub fn trials(lab: &Lab, seed: u64, quick: bool) -> Vec<Trial> {
         }
     }
     if quick && lab.nodes.iter().any(|node| node.vm.is_some()) {
-        spare(lab, &mut kinds);
+        kinds = vec![mended(lab)];
     }
     let trial = |(variant, kind)| Trial { lab: lab.name.to_string(), variant, seed, kind };
     kinds.into_iter().map(trial).collect()
 }
 
-/// Leaves the few trials of a lab with guests that are played quickly.
-fn spare(lab: &Lab, kinds: &mut Vec<(VariantName, TrialKind)>) {
+/// The one trial of a lab with guests that is played quickly.
+fn mended(lab: &Lab) -> (VariantName, TrialKind) {
     let pick = usize::from_str_radix(&lab.digest[..4], 16).unwrap_or(0);
-    let variant = lab.variants[pick % lab.variants.len()].name.clone();
-    let reference = lab
-        .solutions
-        .iter()
-        .find(|it| it.kind == SolutionKind::Reference && applies(&it.variants, &variant))
-        .map(|it| it.name.clone());
-    kinds.retain(|(of, kind)| {
-        *of == variant
-            && match kind {
-                TrialKind::Pristine => true,
-                TrialKind::Solution { name } => Some(name) == reference.as_ref(),
-                _ => false,
-            }
-    });
+    let variant = &lab.variants[pick % lab.variants.len()].name;
+    (variant.clone(), TrialKind::Mended { name: reference(lab, variant).name.clone() })
 }
 
 /// What a prover works with.
@@ -228,7 +224,10 @@ async fn play(
     let started = attempt::start(&prover.site, &mut store, &plan).await?;
     let mut stage =
         Stage { prover, store, rubric, plan: &plan, attempt: &started.attempt, nodes: &started.nodes };
-    let judged = stage.play(trial, earned).await;
+    let mut judged = stage.play(trial, earned).await;
+    if let Err(error) = judged {
+        judged = Err(TrialError::Broke { last_words: stage.last_words().await, error: Box::new(error) });
+    }
     // Whatever came of it, its nodes go.
     let mut store = stage.store;
     attempt::stop(&prover.site, &mut store, &started.attempt, "trial over").await?;
@@ -258,14 +257,24 @@ impl Stage<'_> {
                 pristine_gaps(&graded.report, &mut gaps);
             }
             TrialKind::Solution { name } => {
-                let solution =
-                    lab.solutions.iter().find(|s| s.name == *name && applies(&s.variants, variant));
-                self.steps(&solution.expect("trials are of the lab's solutions").steps, |text| text).await?;
+                self.solve(variant, name).await?;
                 let first = self.grade(earned).await?;
                 full_gaps(&first.report, "", &mut gaps);
                 let before = self.fingerprint().await?;
                 let second = self.grade(earned).await?;
                 full_gaps(&second.report, "graded a second time: ", &mut gaps);
+                let after = self.fingerprint().await?;
+                if before != after {
+                    gaps.push(format!("grading changed the nodes: {}", changed(&before, &after)));
+                }
+            }
+            TrialKind::Mended { name } => {
+                let broken = self.grade(earned).await?;
+                pristine_gaps(&broken.report, &mut gaps);
+                self.solve(variant, name).await?;
+                let before = self.fingerprint().await?;
+                let mended = self.grade(earned).await?;
+                full_gaps(&mended.report, "", &mut gaps);
                 let after = self.fingerprint().await?;
                 if before != after {
                     gaps.push(format!("grading changed the nodes: {}", changed(&before, &after)));
@@ -290,13 +299,8 @@ impl Stage<'_> {
                 refusal_gaps(&graded.report, refused_by, &mut gaps);
             }
             TrialKind::WithoutStep { step } => {
-                let reference = lab
-                    .solutions
-                    .iter()
-                    .find(|s| s.kind == SolutionKind::Reference && applies(&s.variants, variant))
-                    .expect("every variant has a reference");
                 let without = |text: String| without_step(&text, step);
-                match self.steps(&reference.steps, without).await {
+                match self.steps(&reference(lab, variant).steps, without).await {
                     // A script that cannot go on without the step proves that the step matters.
                     Err(TrialError::Start(StartError::Script { .. })) => {}
                     other => other?,
@@ -310,6 +314,27 @@ impl Stage<'_> {
             }
         }
         Ok(gaps)
+    }
+
+    /// What nodes that have ended by themselves said last.
+    async fn last_words(&self) -> String {
+        let engine = &self.prover.site.engine;
+        let ours = Labels::from([(LABEL_ATTEMPT.to_owned(), self.attempt.to_string())]);
+        let mut words = String::new();
+        for thing in engine.list(&ours).await.unwrap_or_default() {
+            if matches!(thing.kind, FoundKind::Container(condition) if condition != Condition::Running) {
+                let log = engine.logs(&ContainerId(thing.id), LAST_WORDS).await.unwrap_or_default();
+                let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+                words.push_str(&format!("; {} has ended, saying: {}", thing.name, lines.join(" | ")));
+            }
+        }
+        words
+    }
+
+    async fn solve(&self, variant: &VariantName, name: &str) -> Result<(), TrialError> {
+        let lab = self.plan.lab;
+        let solution = lab.solutions.iter().find(|s| s.name == name && applies(&s.variants, variant));
+        self.steps(&solution.expect("trials are of the lab's solutions").steps, |text| text).await
     }
 
     async fn steps(&self, steps: &[Step], edit: impl Fn(String) -> String) -> Result<(), TrialError> {
@@ -359,12 +384,15 @@ fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) 
     places.join(", ")
 }
 
+/// The reference of a variant; every variant has one.
+fn reference<'a>(lab: &'a Lab, variant: &VariantName) -> &'a Solution {
+    let fits = |s: &&Solution| s.kind == SolutionKind::Reference && applies(&s.variants, variant);
+    lab.solutions.iter().find(fits).expect("every variant has a reference")
+}
+
 /// The names of the steps of a variant's reference, in order.
 pub fn reference_steps(lab: &Lab, variant: &VariantName) -> Vec<String> {
-    let reference =
-        lab.solutions.iter().find(|s| s.kind == SolutionKind::Reference && applies(&s.variants, variant));
-    let scripts = reference.into_iter().flat_map(|solution| &solution.steps);
-    let texts = scripts.filter_map(|step| match &step.act {
+    let texts = reference(lab, variant).steps.iter().filter_map(|step| match &step.act {
         Act::Run(script) => lab.read(script).ok(),
         Act::Hands(_) => None,
     });
@@ -481,6 +509,8 @@ enum TrialError {
     Stop(#[from] attempt::StopError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{error}{last_words}")]
+    Broke { error: Box<TrialError>, last_words: String },
 }
 
 fn told(error: &StartError) -> String {

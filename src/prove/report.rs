@@ -13,6 +13,7 @@ pub fn summary_rows(outcomes: &[Outcome]) -> Vec<(String, &'static str, usize, u
         let (rank, sort) = match &outcome.trial.kind {
             TrialKind::Pristine => (0, "pristine scores 0"),
             TrialKind::Solution { .. } => (1, "solutions score 100, twice"),
+            TrialKind::Mended { .. } => (1, "broken 0, then mended 100"),
             TrialKind::Half { .. } => (2, "halves score as declared"),
             TrialKind::WithoutStep { .. } => (3, "each step matters"),
             TrialKind::Wrong { cheat: false, .. } => (4, "wrong fixes refused"),
