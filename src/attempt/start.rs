@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use futures_util::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -239,36 +239,34 @@ async fn raise(
     }
 
     let collector = Collector::new(plan.rubric, &plan.draw, attempt);
-    let baseline = if alone {
-        let scripts = scripts.together();
-        let errands = scripts
-            .iter()
-            .map(|(node, scripts)| (node.clone(), from_the_start(scripts, nodes[node].is_vm)))
-            .collect();
-        let (baseline, done) = collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
-        for (node, replies) in done {
-            judge(&nodes[&node], &scripts[&node], replies?)?;
+    let baseline = async {
+        if alone {
+            let scripts = scripts.together();
+            let errands = scripts
+                .iter()
+                .map(|(node, scripts)| (node.clone(), from_the_start(scripts, nodes[node].is_vm)))
+                .collect();
+            let (baseline, done) =
+                collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
+            for (node, replies) in done {
+                judge(&nodes[&node], &scripts[&node], replies?)?;
+            }
+            Ok::<_, StartError>(baseline)
+        } else {
+            let broken = scripts
+                .breaks
+                .iter()
+                .filter(|(_, scripts)| !scripts.is_empty())
+                .map(|(node, scripts)| run_scripts(&nodes[node], scripts, runs(scripts).collect()));
+            try_join_all(broken).await?;
+            Ok(collector.collect(site, &nodes, Taken::Baseline, None).await)
         }
-        baseline
-    } else {
-        let broken = scripts
-            .breaks
-            .iter()
-            .filter(|(_, scripts)| !scripts.is_empty())
-            .map(|(node, scripts)| run_scripts(&nodes[node], scripts, runs(scripts).collect()));
-        try_join_all(broken).await?;
-        collector.collect(site, &nodes, Taken::Baseline, None).await
     };
+    let (baseline, damaged) = join(baseline, damaged_snapshots(plan, &nodes)).await;
     if let Some(about) = &about {
-        let guests = plan.lab.nodes.iter().filter_map(|node| Some((node, node.vm.as_ref()?)));
-        let told = guests.map(|(node, shape)| async {
-            let state = nodes[&node.name].guest().await.ok()?;
-            state.snapshot_problem.map(|_| template::volume(&plan.images[&node.image], shape))
-        });
-        for volume in join_all(told).await.into_iter().flatten() {
-            template::distrust(store.directory(), &about.endpoint, &volume);
-        }
+        damaged.iter().for_each(|volume| template::distrust(store.directory(), &about.endpoint, volume));
     }
+    let baseline = baseline?;
     let now = site.clock.now_ms();
     let started = serde_json::json!({
         "variant": plan.draw.variant.name,
@@ -280,6 +278,16 @@ async fn raise(
     store.append(attempt, RecordKind::Baseline, &baseline, now)?;
     store.set_stage(attempt, Stage::Running, now)?;
     Ok(nodes)
+}
+
+/// The volumes of snapshots from which a guest could not be restored.
+async fn damaged_snapshots(plan: &Plan<'_>, nodes: &Nodes) -> Vec<String> {
+    let guests = plan.lab.nodes.iter().filter_map(|node| Some((node, node.vm.as_ref()?)));
+    let told = guests.map(|(node, shape)| async {
+        let state = nodes[&node.name].guest(settle_ms(true)).await.ok()?;
+        state.snapshot_problem.map(|_| template::volume(&plan.images[&node.image], shape))
+    });
+    join_all(told).await.into_iter().flatten().collect()
 }
 
 /// The address by which the other nodes know this one: a guest's is its own, not its container's.

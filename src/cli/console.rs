@@ -44,7 +44,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         ));
     }
     if !app.output.interactive {
-        let guest = app.block_on(link.guest())?;
+        let guest = app.block_on(link.guest(0))?;
         app.output.data(&guest.console, |_| guest.console.join("\n") + "\n");
         return Ok(Exit::Done);
     }

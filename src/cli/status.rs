@@ -59,7 +59,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
                         .map(|(name, (link, condition))| {
                             let word = format!("{condition:?}").to_lowercase();
                             let guest = (link.is_vm && condition == Condition::Running)
-                                .then(|| app.block_on(link.guest()).ok())
+                                .then(|| app.block_on(link.guest(0)).ok())
                                 .flatten();
                             (name.to_string(), guest.map_or(word, |guest| of_guest(&guest)))
                         })

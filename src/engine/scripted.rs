@@ -397,7 +397,7 @@ impl ContainerState {
                 Reply::Ran(rule.and_then(|rule| rule.ran.clone()).unwrap_or(silent))
             }
             Request::Hardware(_) => Reply::Done,
-            Request::Guest {} => Reply::Refused { why: "this node runs no guest".into() },
+            Request::Guest { .. } => Reply::Refused { why: "this node runs no guest".into() },
             Request::Plant { path, text, .. } => {
                 self.planted.insert(path, text);
                 Reply::Planted
@@ -448,7 +448,7 @@ fn request_name(request: &Request) -> &'static str {
         Request::Plant { .. } => "plant",
         Request::Unplant { .. } => "unplant",
         Request::Hardware(_) => "hardware",
-        Request::Guest {} => "guest",
+        Request::Guest { .. } => "guest",
         Request::Batch(_) => "batch",
     }
 }

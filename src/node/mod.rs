@@ -93,9 +93,11 @@ impl NodeLink {
         if self.is_vm { 50 } else { 5 }
     }
 
-    /// How its guest is; for vm nodes.
-    pub async fn guest(&self) -> Result<GuestState, NodeError> {
-        match self.request(Request::Guest {}, PLANT_MS).await? {
+    /// How its guest is, once it is up or will not come up, or after `wait_ms`; for vm nodes.
+    pub async fn guest(&self, wait_ms: u32) -> Result<GuestState, NodeError> {
+        let request = Request::Guest { wait_ms };
+        let time_ms = budget_ms(&request);
+        match self.request(request, time_ms).await? {
             Reply::Guest(state) => Ok(state),
             other => Err(self.unexpected(&other)),
         }
@@ -215,9 +217,8 @@ fn budget_ms(request: &Request) -> u32 {
         Request::Hello { wait_ms } => *wait_ms,
         Request::Collect { budget_ms, .. } => *budget_ms,
         Request::Run(script) => script.timeout_ms,
-        Request::Plant { .. } | Request::Unplant { .. } | Request::Hardware(_) | Request::Guest {} => {
-            PLANT_MS
-        }
+        Request::Guest { wait_ms } => wait_ms.saturating_add(PLANT_MS),
+        Request::Plant { .. } | Request::Unplant { .. } | Request::Hardware(_) => PLANT_MS,
         Request::Batch(requests) => requests.iter().map(budget_ms).fold(0, u32::saturating_add),
     }
 }

@@ -702,7 +702,7 @@ impl Init {
 
     fn begin(&mut self, index: usize, request: Request) {
         match request {
-            Request::Guest {} => {
+            Request::Guest { .. } => {
                 self.reply_in_turn(index, &refused("this node runs no guest"));
             }
             Request::Hello { wait_ms } if !self.in_guest => {
@@ -820,7 +820,7 @@ impl Init {
             Request::Plant { .. }
             | Request::Unplant { .. }
             | Request::Hardware(_)
-            | Request::Guest {}
+            | Request::Guest { .. }
             | Request::Batch(_) => Duration::from_secs(5),
         }
         .min(LONGEST);

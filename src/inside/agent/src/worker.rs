@@ -33,7 +33,7 @@ pub fn answer(
     match request {
         Request::Hello { .. } if init.in_guest => hello_of_guest(deadline),
         Request::Hello { .. } => Reply::Refused { why: "the agent answers this itself".into() },
-        Request::Guest {} => Reply::Refused { why: "this is answered outside the guest".into() },
+        Request::Guest { .. } => Reply::Refused { why: "this is answered outside the guest".into() },
         Request::Hardware(_) => Reply::Refused { why: "the agent does this itself".into() },
         Request::Batch(_) => Reply::Refused { why: "the agent takes a batch apart itself".into() },
         // Some is left for second readings, which are small and few.

@@ -58,8 +58,12 @@ pub enum Request {
     Unplant { path: String },
     /// Do something to the simulated hardware from outside.
     Hardware(HardwareAct),
-    /// Say how the guest of this node is. Answered from outside the guest; container nodes have none.
-    Guest {},
+    /// Wait until the guest of this node is up or will not come up, at most `wait_ms`, and say how it is. Answered
+    /// from outside the guest; container nodes have none.
+    Guest {
+        #[serde(default)]
+        wait_ms: u32,
+    },
     /// Do all of these one after the other, each with its own time; stop after the first that does not
     /// succeed (see [`Reply::succeeded`]). None of them is a batch.
     Batch(Vec<Request>),

@@ -146,6 +146,8 @@ enum What {
     /// Nothing is known of it yet.
     New(Vec<u8>),
     Call(Call),
+    /// Waits until the guest is up or will not come up, or until then.
+    State(Instant),
     Shell(Shell),
     Console(Decoder),
 }
@@ -295,7 +297,10 @@ impl Launcher {
         ];
         for client in self.clients.values() {
             // A request has been read to its end: only its reply is left.
-            let heard = if matches!(client.what, What::Call(_)) { PollFlags::empty() } else { PollFlags::IN };
+            let heard = match client.what {
+                What::Call(_) | What::State(_) => PollFlags::empty(),
+                _ => PollFlags::IN,
+            };
             fds.push(PollFd::from_borrowed_fd(client.fd.as_fd(), heard | out(&client.out)));
         }
         // Short while something is due, long while nothing is.
@@ -660,7 +665,7 @@ impl Launcher {
                     return false;
                 }
                 // The end of a request has been read already: it waits for its reply, or is gone. Writing tells.
-                What::Call(_) => return false,
+                What::Call(_) | What::State(_) => return false,
                 _ if got == 0 => return true,
                 What::New(bytes) => {
                     bytes.extend_from_slice(&buffer[..got]);
@@ -695,9 +700,8 @@ impl Launcher {
     fn begin_call(&mut self, client: &mut Client, bytes: Vec<u8>) {
         let request = serde_json::from_slice::<Envelope>(&bytes).map(|envelope| envelope.request);
         let wait = match &request {
-            Ok(Request::Guest {}) => {
-                client.out = reply(&Reply::Guest(self.state()));
-                client.done = true;
+            Ok(Request::Guest { wait_ms }) => {
+                client.what = What::State(Instant::now() + Duration::from_millis(u64::from(*wait_ms)));
                 return;
             }
             Ok(Request::Hello { wait_ms }) => Duration::from_millis(u64::from(*wait_ms)),
@@ -782,6 +786,12 @@ impl Launcher {
         match &mut client.what {
             What::New(_) if now >= client.since + Duration::from_secs(20) => client.done = true,
             What::New(_) | What::Console(_) => {}
+            What::State(until) => {
+                if !client.done && (now >= *until || matches!(self.guest, Guest::Up | Guest::Down { .. })) {
+                    client.out = reply(&Reply::Guest(self.state()));
+                    client.done = true;
+                }
+            }
             What::Call(call) => {
                 if call.channel.is_none() && !client.done {
                     match &self.guest {
