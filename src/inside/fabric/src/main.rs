@@ -7,11 +7,11 @@
 mod config;
 mod log;
 
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command as Process, ExitCode, Stdio};
 
-use crashcart_hardware::client::Client;
+use crashcart_hardware::client::{Client, own_version};
 use crashcart_hardware::command::{Command, Status, Verb};
 use crashcart_hardware::page::{DriverState, text};
 
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             ("-v" | "--version", _) => {
-                println!("Fabric Manager version is : {}", version());
+                println!("Fabric Manager version is : {}", own_version());
                 return ExitCode::SUCCESS;
             }
             ("-c" | "--config", _) => match arguments.next() {
@@ -70,25 +70,6 @@ fn main() -> ExitCode {
 fn refuse(why: &str) -> ExitCode {
     eprintln!("nv-fabricmanager: {why}");
     ExitCode::FAILURE
-}
-
-/// Version of this program: the packager writes it behind the end of the file, as `version=580.105.08`
-/// and a newline.
-fn version() -> String {
-    let last = || -> std::io::Result<String> {
-        let mut file = std::fs::File::open("/proc/self/exe")?;
-        let from = file.seek(SeekFrom::End(0))?.saturating_sub(64);
-        file.seek(SeekFrom::Start(from))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    parse_version(&last().unwrap_or_default()).unwrap_or("unknown").to_owned()
-}
-
-fn parse_version(end_of_file: &str) -> Option<&str> {
-    let (_, version) = end_of_file.strip_suffix('\n')?.rsplit_once("version=")?;
-    version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.').then_some(version)
 }
 
 /// Starts the process that stays and leaves once it is ready, as a daemon's first process does.
@@ -128,7 +109,7 @@ fn stay(config: &Config) -> ExitCode {
             return refuse(&format!("could not open log file {}: {error}", config.log_file.display()));
         }
     };
-    let version = version();
+    let version = own_version();
     log.say(
         Level::Info,
         &format!("Fabric Manager version {version} is running with the following configuration options"),
@@ -207,17 +188,5 @@ fn set_up(config: &Config, version: &str) -> Result<Fabric, String> {
             Err("failed to open NVSwitch device: Operation not permitted".into())
         }
         _ => Err(no_switch()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_version_stands_behind_the_end_of_the_file() {
-        assert_eq!(parse_version("\u{1}text version=\u{0}version=580.105.08\n"), Some("580.105.08"));
-        assert_eq!(parse_version("version=580.105.08"), None);
-        assert_eq!(parse_version("version=580 or so\n"), None);
     }
 }

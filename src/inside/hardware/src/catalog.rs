@@ -74,6 +74,8 @@ pub struct Pci {
     pub subsystem: u32,
     pub r#gen: u32,
     pub width: u32,
+    /// What the register `PMC_BOOT_0` reads: chip and stepping. Source: nouveau's table of chips.
+    pub chip: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -132,6 +132,9 @@ pub enum Verb {
     /// Root. 0: 1 when the switches are set up. The fabric is ready as long as a connection lives that said
     /// so; without switches it is `NotSupported`.
     SetFabric = 17,
+    /// Root. 0: 1 holds the GPU's persistence, 0 lets go of it, which takes no root. It is persistent as long as
+    /// a connection lives that holds it, whatever [`Verb::SetPersistence`] has set.
+    HoldPersistence = 18,
     /// Begins to work on a GPU, as `cuCtxCreate` does. 0: GPU instance or NONE, 1: compute instance or NONE,
     /// 2: bit 0 compute, bit 1 graphics. Value 0: number of the context; value 1: this status as CUDA has it
     /// (0, 2 out of memory, 46 device unavailable, 100 no device, 802 system not yet initialised, 999 unknown).

@@ -5,6 +5,8 @@
 //! or a random number, and the same commands at the same times give the same
 //! pages. Knows no NVML, no container and no grader.
 
+pub mod board;
+pub mod bus;
 pub mod catalog;
 #[cfg(feature = "client")]
 pub mod client;
@@ -12,6 +14,7 @@ pub mod command;
 pub mod document;
 pub mod driver;
 pub mod fault;
+mod layout;
 pub mod machine;
 pub mod page;
 pub mod placement;

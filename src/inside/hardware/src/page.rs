@@ -12,7 +12,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use bytemuck::{CheckedBitPattern, Pod, Zeroable};
+use bytemuck::{CheckedBitPattern, Pod};
+
+use crate::layout::{self, layout};
 
 /// Version of this layout; a client refuses another.
 pub const LAYOUT: u32 = 2;
@@ -41,51 +43,113 @@ pub const EVENTS: usize = 64;
 /// Words of 64 processors in an affinity mask.
 pub const CPU_WORDS: usize = 16;
 
-/// Defines page structures, and the tables from which the C header is written.
-macro_rules! layout {
-    ($($(#[doc = $doc:literal])* struct $name:ident / $c:literal { $($(#[doc = $field_doc:literal])* $field:ident: $kind:ty,)* })*) => {
-        $(
-            $(#[doc = $doc])*
-            #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
-            #[repr(C)]
-            pub struct $name { $($(#[doc = $field_doc])* pub $field: $kind,)* }
-        )*
-        /// Every structure with its fields, in the order of [`c_header`].
-        pub const STRUCTURES: &[Structure] = &[$(Structure {
-            name: $c,
-            size: size_of::<$name>(),
-            fields: &[$(Field {
-                name: stringify!($field),
-                kind: stringify!($kind),
-                offset: std::mem::offset_of!($name, $field),
-                size: size_of::<$kind>(),
-                doc: concat!($($field_doc),*),
-            },)*],
-        },)*];
-    };
-}
-
-/// A structure of the layout.
-#[derive(Debug)]
-pub struct Structure {
-    /// Name in C.
-    pub name: &'static str,
-    pub size: usize,
-    pub fields: &'static [Field],
-}
-
-/// A field of a [`Structure`].
-#[derive(Debug)]
-pub struct Field {
-    pub name: &'static str,
-    /// Type as Rust writes it.
-    pub kind: &'static str,
-    pub offset: usize,
-    pub size: usize,
-    pub doc: &'static str,
-}
-
 layout! {
+    /// Something that clients may wait for.
+    struct EventEntry / "ccgpu_event" {
+        /// 1 for the first of this boot.
+        number: u64,
+        /// NVML event type: 8 is a critical Xid.
+        kind: u64,
+        /// For an Xid its number.
+        data: u64,
+        /// Milliseconds since the epoch.
+        at_ms: u64,
+        gpu: u32,
+        /// GPU and compute instance, NONE32 without MIG.
+        gpu_instance: u32,
+        compute_instance: u32,
+        pad: u32,
+    }
+
+    /// One NVLink.
+    struct Link / "ccgpu_link" {
+        /// 1 up, 0 down.
+        up: u32,
+        /// `nvmlIntNvLinkDeviceType_t`: 0 GPU, 2 switch, 255 unknown.
+        remote_kind: u32,
+        remote_domain: u32,
+        remote_bus: u32,
+        remote_device: u32,
+        remote_pci_id: u32,
+        /// Link number at the other end.
+        remote_link: u32,
+        pad: u32,
+        replays: u64,
+        recoveries: u64,
+        crc_flit: u64,
+        crc_data: u64,
+        /// KiB of payload.
+        tx_kib: u64,
+        rx_kib: u64,
+    }
+
+    /// A process that has a context on the GPU.
+    struct ProcessEntry / "ccgpu_process" {
+        /// As the node's own processes see it.
+        pid: u32,
+        /// Bit 0 compute, bit 1 graphics.
+        kind: u32,
+        /// Bytes.
+        memory: u64,
+        gpu_instance: u32,
+        compute_instance: u32,
+        /// Percent.
+        sm: u32,
+        memory_utilization: u32,
+        /// Milliseconds since the epoch.
+        since_ms: u64,
+    }
+
+    /// A way to cut a GPU.
+    struct MigProfile / "ccgpu_mig_profile" {
+        /// As nvidia-smi prints it: 19 is 1g.10gb.
+        id: u32,
+        /// `NVML_GPU_INSTANCE_PROFILE_*`: 0 is one slice.
+        nvml_index: u32,
+        /// Compute slices.
+        slices: u32,
+        /// Most at once.
+        instances: u32,
+        memory_mib: u32,
+        sm: u32,
+        decoders: u32,
+        encoders: u32,
+        copy_engines: u32,
+        jpegs: u32,
+        ofas: u32,
+        peer_to_peer: u32,
+        /// Memory slices that one takes.
+        size: u32,
+        /// Where one may begin, a bit per memory slice.
+        starts: u32,
+        /// `1g.10gb`, `1g.10gb+me`.
+        name: [u8; 24],
+    }
+
+    /// A piece of a GPU.
+    struct GpuInstance / "ccgpu_gpu_instance" {
+        id: u32,
+        profile_id: u32,
+        start: u32,
+        size: u32,
+        memory_used: u64,
+    }
+
+    /// What programs run on in such a piece: a MIG device.
+    struct ComputeInstance / "ccgpu_compute_instance" {
+        id: u32,
+        gpu_instance: u32,
+        /// Compute slices it has; the whole of its GPU instance or fewer.
+        slices: u32,
+        /// `NVML_COMPUTE_INSTANCE_PROFILE_*`.
+        nvml_profile: u32,
+        /// First slice within its GPU instance.
+        start: u32,
+        sm: u32,
+        /// `MIG-` and 36 characters.
+        uuid: [u8; 48],
+    }
+
     /// What is true of the node as a whole.
     struct NodePage / "ccgpu_node" {
         /// [`MAGIC`].
@@ -112,23 +176,6 @@ layout! {
         events: [EventEntry; EVENTS],
         /// NVML's pretended clock: milliseconds since the epoch at the last publication.
         updated_ms: u64,
-    }
-
-    /// Something that clients may wait for.
-    struct EventEntry / "ccgpu_event" {
-        /// 1 for the first of this boot.
-        number: u64,
-        /// NVML event type: 8 is a critical Xid.
-        kind: u64,
-        /// For an Xid its number.
-        data: u64,
-        /// Milliseconds since the epoch.
-        at_ms: u64,
-        gpu: u32,
-        /// GPU and compute instance, NONE32 without MIG.
-        gpu_instance: u32,
-        compute_instance: u32,
-        pad: u32,
     }
 
     /// One GPU. Numbers are NVML's own units where a comment names none.
@@ -339,95 +386,6 @@ layout! {
         gpu_instances: [GpuInstance; GPU_INSTANCES],
         compute_instances: [ComputeInstance; COMPUTE_INSTANCES],
     }
-
-    /// One NVLink.
-    struct Link / "ccgpu_link" {
-        /// 1 up, 0 down.
-        up: u32,
-        /// `nvmlIntNvLinkDeviceType_t`: 0 GPU, 2 switch, 255 unknown.
-        remote_kind: u32,
-        remote_domain: u32,
-        remote_bus: u32,
-        remote_device: u32,
-        remote_pci_id: u32,
-        /// Link number at the other end.
-        remote_link: u32,
-        pad: u32,
-        replays: u64,
-        recoveries: u64,
-        crc_flit: u64,
-        crc_data: u64,
-        /// KiB of payload.
-        tx_kib: u64,
-        rx_kib: u64,
-    }
-
-    /// A process that has a context on the GPU.
-    struct ProcessEntry / "ccgpu_process" {
-        /// As the node's own processes see it.
-        pid: u32,
-        /// Bit 0 compute, bit 1 graphics.
-        kind: u32,
-        /// Bytes.
-        memory: u64,
-        gpu_instance: u32,
-        compute_instance: u32,
-        /// Percent.
-        sm: u32,
-        memory_utilization: u32,
-        /// Milliseconds since the epoch.
-        since_ms: u64,
-    }
-
-    /// A way to cut a GPU.
-    struct MigProfile / "ccgpu_mig_profile" {
-        /// As nvidia-smi prints it: 19 is 1g.10gb.
-        id: u32,
-        /// `NVML_GPU_INSTANCE_PROFILE_*`: 0 is one slice.
-        nvml_index: u32,
-        /// Compute slices.
-        slices: u32,
-        /// Most at once.
-        instances: u32,
-        memory_mib: u32,
-        sm: u32,
-        decoders: u32,
-        encoders: u32,
-        copy_engines: u32,
-        jpegs: u32,
-        ofas: u32,
-        peer_to_peer: u32,
-        /// Memory slices that one takes.
-        size: u32,
-        /// Where one may begin, a bit per memory slice.
-        starts: u32,
-        /// `1g.10gb`, `1g.10gb+me`.
-        name: [u8; 24],
-    }
-
-    /// A piece of a GPU.
-    struct GpuInstance / "ccgpu_gpu_instance" {
-        id: u32,
-        profile_id: u32,
-        start: u32,
-        size: u32,
-        memory_used: u64,
-    }
-
-    /// What programs run on in such a piece: a MIG device.
-    struct ComputeInstance / "ccgpu_compute_instance" {
-        id: u32,
-        gpu_instance: u32,
-        /// Compute slices it has; the whole of its GPU instance or fewer.
-        slices: u32,
-        /// `NVML_COMPUTE_INSTANCE_PROFILE_*`.
-        nvml_profile: u32,
-        /// First slice within its GPU instance.
-        start: u32,
-        sm: u32,
-        /// `MIG-` and 36 characters.
-        uuid: [u8; 48],
-    }
 }
 
 /// Whether the kernel's side of the driver is there.
@@ -553,87 +511,18 @@ pub fn field<const N: usize>(text: &str) -> [u8; N] {
 
 /// The layout for C, as one header.
 pub fn c_header() -> String {
-    use std::fmt::Write;
-    let mut text = String::from(
-        "/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0 */\n/* Written by crashcart-hardware from src/page.rs; do not edit. */\n\
-         #ifndef CCGPU_PAGE_H\n#define CCGPU_PAGE_H\n\n#include <linux/types.h>\n\n",
-    );
-    let _ = writeln!(text, "#define CCGPU_LAYOUT {LAYOUT}\n#define CCGPU_MAGIC 0x{MAGIC:016x}ULL\n");
-    // C wants a structure before its use; the table has the large ones first.
-    let mut ordered: Vec<&Structure> = STRUCTURES.iter().collect();
-    ordered.sort_by_key(|structure| matches!(structure.name, "ccgpu_node" | "ccgpu_gpu"));
-    for structure in ordered {
-        let _ = writeln!(text, "struct {} {{", structure.name);
-        for field in structure.fields {
-            let (kind, suffix) = c_type(field.kind, field.size);
-            let _ = writeln!(text, "\t{kind} {}{suffix};\t/* {} */", field.name, field.offset);
-        }
-        let _ = writeln!(
-            text,
-            "}};\n_Static_assert(sizeof(struct {}) == {}, \"layout\");\n",
-            structure.name, structure.size
-        );
-    }
-    text.push_str("#endif\n");
-    text
-}
-
-/// A field's type in C and what follows its name.
-fn c_type(kind: &str, size: usize) -> (String, String) {
-    let scalar = |kind: &str| {
-        Some(match kind {
-            "u8" => ("__u8".to_owned(), 1),
-            "u32" => ("__u32".to_owned(), 4),
-            "i32" => ("__s32".to_owned(), 4),
-            "u64" => ("__u64".to_owned(), 8),
-            other => {
-                let (name, size) = STRUCTURES.iter().find_map(|structure| {
-                    let rust = rust_name(structure.name);
-                    (rust == other).then_some((structure.name, structure.size))
-                })?;
-                (format!("struct {name}"), size)
-            }
-        })
-    };
-    let inner = kind.trim_start_matches('[').split(';').next().unwrap_or(kind).trim();
-    let (name, one) = scalar(inner).expect("every kind of field has a C type");
-    let count = size / one;
-    match kind.matches('[').count() {
-        0 => (name, String::new()),
-        2 => (name, format!("[2][{}]", count / 2)),
-        _ => (name, format!("[{count}]")),
-    }
-}
-
-fn rust_name(c: &str) -> &'static str {
-    match c {
-        "ccgpu_node" => "NodePage",
-        "ccgpu_event" => "EventEntry",
-        "ccgpu_gpu" => "GpuPage",
-        "ccgpu_link" => "Link",
-        "ccgpu_process" => "ProcessEntry",
-        "ccgpu_mig_profile" => "MigProfile",
-        "ccgpu_gpu_instance" => "GpuInstance",
-        "ccgpu_compute_instance" => "ComputeInstance",
-        _ => "",
-    }
+    let numbers = [("CCGPU_LAYOUT", LAYOUT.to_string()), ("CCGPU_MAGIC", format!("0x{MAGIC:016x}ULL"))];
+    layout::c_header("page", "CCGPU_PAGE_H", &numbers, STRUCTURES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytemuck::Zeroable;
 
     #[test]
     fn no_field_is_padded_in_and_pages_are_whole_words() {
-        for structure in STRUCTURES {
-            let mut end = 0;
-            for field in structure.fields {
-                assert_eq!(field.offset, end, "{} {}", structure.name, field.name);
-                end += field.size;
-            }
-            assert_eq!(end, structure.size, "{}", structure.name);
-            assert_eq!(structure.size % 8, 0, "{}", structure.name);
-        }
+        layout::tests::is_tight(STRUCTURES);
     }
 
     #[test]

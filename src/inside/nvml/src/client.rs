@@ -1,7 +1,8 @@
-//! The owner of the hardware, over its socket: the pages once, an outcome for each command.
+//! The owner of the hardware: the pages once, an outcome for each command.
 //!
-//! Every call makes its own connection. So nothing is shared with a forked child, no descriptor stays
-//! open, and the owner sees who asks at the moment of asking. Knows no GPU.
+//! Every call makes its own connection. So nothing is shared with a forked child, and the owner sees who
+//! asks at the moment of asking. Over the owner's socket no descriptor stays open; a guest's driver is held
+//! open by whoever has its pages. Knows no GPU.
 
 use std::time::Duration;
 
@@ -16,7 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks the owner for the pages; [`Error::DriverNotLoaded`] when there is no owner.
 pub fn pages() -> Answer<Pages> {
-    let owner = connect()?;
+    pages_of(&connect()?)
+}
+
+/// The pages of this owner.
+pub fn pages_of(owner: &Client) -> Answer<Pages> {
     Pages::map(owner.pages(), owner.gpus() as usize)
 }
 
@@ -34,7 +39,11 @@ pub fn outcome(command: &Command) -> Answer<Outcome> {
     Ok(connect()?.ask(command)?)
 }
 
-fn connect() -> Answer<Client> {
+/// Connects to the owner, through a driver where there is one.
+pub fn connect() -> Answer<Client> {
+    if let Some(client) = Client::through_driver() {
+        return Ok(client?);
+    }
     Ok(Client::connect_to(&socket_name(), Some(PATIENCE))?)
 }
 

@@ -3,10 +3,11 @@
 //! Safe and without C; reads the pages anew at every call. Which getter reads which field is `exports`'
 //! affair, what MIG instances there are is `instance`'s.
 
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crashcart_hardware::client::may_open;
+use crashcart_hardware::client::{Client, may_open};
 use crashcart_hardware::command::{Command, Outcome, Verb};
 use crashcart_hardware::page::{self, Condition, DriverState, GpuPage, NONE, NONE32, NodePage};
 use rustix::io::Errno;
@@ -24,6 +25,8 @@ pub struct Session {
     /// Pages of the GPUs whose device nodes this process may open, in NVML's order.
     visible: Vec<usize>,
     pub numbering: FieldNumbering,
+    /// A guest's driver is held open by those who use it, and so are its GPUs.
+    _held: Vec<OwnedFd>,
 }
 
 /// One GPU at the moment of a call.
@@ -46,33 +49,43 @@ impl Session {
     pub fn open() -> Answer<Self> {
         let devices = Devices::of_node();
         devices.control()?;
-        let session = Self::over(client::pages()?, &devices)?;
+        let owner = client::connect()?;
+        let library = version::of_library();
+        if library.is_some_and(|library| owner.compare_version(library).is_err()) {
+            return Err(Error::VersionMismatch);
+        }
+        let session = Self::over(client::pages_of(&owner)?, &devices, Some(owner))?;
         let driver = session.node()?;
-        match version::of_library() {
+        match library {
             Some(library) if library != page::text(&driver.driver_version) => Err(Error::VersionMismatch),
             _ => Ok(session),
         }
     }
 
     /// A session over these pages.
-    fn over(pages: Pages, devices: &Devices) -> Answer<Self> {
+    fn over(pages: Pages, devices: &Devices, owner: Option<Client>) -> Answer<Self> {
         let node = pages.node();
         if node.magic != page::MAGIC || node.driver_state != DriverState::Loaded as u32 {
             return Err(Error::DriverNotLoaded);
         }
         let taken = pages.gpus().min(node.gpu_count as usize);
-        let mut found: Vec<(u32, usize)> = (0..taken)
-            .filter_map(|at| {
-                let gpu = pages.gpu(at).filter(|gpu| gpu.magic == page::MAGIC)?;
-                devices.gpu(gpu.minor).then_some((gpu.index, at))
-            })
-            .collect();
+        let mut held = Vec::new();
+        let mut found: Vec<(u32, usize)> = Vec::new();
+        for at in 0..taken {
+            let Some(gpu) = pages.gpu(at).filter(|gpu| gpu.magic == page::MAGIC) else { continue };
+            if let Ok(file) = devices.open(owner.as_ref(), gpu.minor) {
+                held.extend(file);
+                found.push((gpu.index, at));
+            }
+        }
+        held.extend(owner.filter(Client::is_through_driver).map(Client::into_pages));
         found.sort_unstable();
         Ok(Self {
             generation: node.generation,
             visible: found.into_iter().map(|(_, at)| at).collect(),
             numbering: FieldNumbering::of(page::text(&node.driver_version)),
             pages,
+            _held: held,
         })
     }
 
@@ -301,10 +314,10 @@ impl Devices {
         }
     }
 
-    /// Whether this process may open the GPU with this minor number; those it may not are hidden from it.
-    fn gpu(&self, minor: u32) -> bool {
-        let Self::In(folder) = self else { return true };
-        may_open(&folder.join(format!("nvidia{minor}"))).is_ok()
+    /// Opens the GPU with this minor number; those that this process may not open are hidden from it.
+    fn open(&self, owner: Option<&Client>, minor: u32) -> Result<Option<OwnedFd>, Errno> {
+        let (Self::In(folder), Some(owner)) = (self, owner) else { return Ok(None) };
+        owner.open_gpu(&folder.join(format!("nvidia{minor}")))
     }
 }
 
@@ -336,7 +349,7 @@ pub mod tests {
             change(at, &mut gpu);
             pages.write_gpu(at, &gpu);
         }
-        Arc::new(Session::over(pages, &Devices::Unasked).expect("a healthy node"))
+        Arc::new(Session::over(pages, &Devices::Unasked, None).expect("a healthy node"))
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
 use crashcart_hardware::page::{self, GpuPage, NodePage, Shared};
+use rustix::fs::FileType;
 use rustix::mm::{MapFlags, ProtFlags};
 
 use crate::answer::{Answer, Error};
@@ -57,7 +58,9 @@ impl Pages {
         let bytes = page::file_bytes(gpus);
         let stat = rustix::fs::fstat(file).map_err(|_| Error::DriverNotLoaded)?;
         // A file that is too short would end the client with SIGBUS at the first read.
-        if gpus > page::GPUS || usize::try_from(stat.st_size).is_ok_and(|size| size < bytes) {
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let short = is_file && usize::try_from(stat.st_size).is_ok_and(|size| size < bytes);
+        if gpus > page::GPUS || short {
             return Err(Error::Unknown);
         }
         // SAFETY: a new mapping at a place of the kernel's choice touches no memory of ours.

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use crashcart_hardware::client::may_open;
-use crashcart_hardware::page::{Condition, GpuPage, NONE, text};
+use crashcart_hardware::page::{Condition, GpuPage, MAGIC, NONE, text};
 
 /// A device as CUDA counts them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,15 +23,16 @@ pub struct Device {
 /// Where device nodes stand.
 pub const DEV: &str = "/dev";
 
-/// Devices of these GPUs that a program may open, before its own choice among them.
-pub fn all(gpus: &[GpuPage], dev: &Path) -> Vec<Device> {
-    let open = |name: String| may_open(&dev.join(name)).is_ok();
-    if !open("nvidiactl".into()) {
+/// Devices of these GPUs that a program may open, before its own choice among them; `open` opens a device file.
+pub fn all(gpus: &[GpuPage], dev: &Path, mut open: impl FnMut(&Path) -> bool) -> Vec<Device> {
+    if may_open(&dev.join("nvidiactl")).is_err() {
         return Vec::new();
     }
     gpus.iter()
         .filter(|gpu| {
-            Condition::from_raw(gpu.condition) != Condition::Lost && open(format!("nvidia{}", gpu.minor))
+            gpu.magic == MAGIC
+                && Condition::from_raw(gpu.condition) != Condition::Lost
+                && open(&dev.join(format!("nvidia{}", gpu.minor)))
         })
         .flat_map(devices_of)
         .collect()
@@ -149,11 +150,14 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("gpu-work-dev-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a folder");
         let gpu = |index| GpuPage { index, minor: index, ..GpuPage::zeroed() };
-        assert!(all(&[gpu(0)], &dir).is_empty(), "no nvidiactl, no device");
+        assert!(all(&[gpu(0)], &dir, |path| may_open(path).is_ok()).is_empty(), "no nvidiactl, no device");
         for name in ["nvidiactl", "nvidia1"] {
             std::fs::write(dir.join(name), "").expect("a file");
         }
-        let seen: Vec<u32> = all(&[gpu(0), gpu(1)], &dir).iter().map(|device| device.gpu).collect();
+        let seen: Vec<u32> = all(&[gpu(0), gpu(1)], &dir, |path| may_open(path).is_ok())
+            .iter()
+            .map(|device| device.gpu)
+            .collect();
         std::fs::remove_dir_all(&dir).expect("removed");
         assert_eq!(seen, [1]);
     }

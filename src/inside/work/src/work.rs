@@ -1,6 +1,7 @@
 //! Opens contexts, keeps them busy, reports, and stops at the first error.
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,9 @@ struct Pace<'a> {
 /// Works until the time or the steps are over, or until something fails.
 pub fn run(arguments: &Arguments) -> Result<(), Stopped> {
     let client = Client::connect().map_err(|_| CudaError::NO_DEVICE)?;
-    let devices = usable(&client, arguments)?;
+    // A guest's driver counts who holds its devices.
+    let mut held = Vec::new();
+    let devices = usable(&client, arguments, &mut held)?;
     let wanted = arguments.gpus.map_or(devices.len(), |gpus| gpus as usize);
     if wanted > devices.len() {
         return Err(CudaError::INVALID_DEVICE.into());
@@ -83,7 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Stopped> {
 }
 
 /// The devices that this program may use, or the error with which CUDA's initialisation fails.
-fn usable(client: &Client, arguments: &Arguments) -> Result<Vec<Device>, CudaError> {
+fn usable(client: &Client, arguments: &Arguments, held: &mut Vec<OwnedFd>) -> Result<Vec<Device>, CudaError> {
     let node = client.node().map_err(|_| CudaError::UNKNOWN)?;
     if node.driver_state != DriverState::Loaded as u32 {
         return Err(CudaError::NO_DEVICE);
@@ -97,7 +100,9 @@ fn usable(client: &Client, arguments: &Arguments) -> Result<Vec<Device>, CudaErr
     }
     let pages = (0..node.gpu_count.min(client.gpus())).map(|index| client.gpu(index));
     let pages: Vec<_> = pages.collect::<Result<_, _>>().map_err(|_| CudaError::UNKNOWN)?;
-    let devices = device::visible(device::all(&pages, Path::new(device::DEV)), arguments.devices.as_deref());
+    let open = |path: &Path| client.open_gpu(path).map(|file| held.extend(file)).is_ok();
+    let all = device::all(&pages, Path::new(device::DEV), open);
+    let devices = device::visible(all, arguments.devices.as_deref());
     match devices.is_empty() {
         true => Err(CudaError::NO_DEVICE),
         false => Ok(devices),

@@ -85,14 +85,16 @@ impl Machine {
         self.programs.insert(connection, said_name(program));
     }
 
-    /// Ends all contexts of a connection.
+    /// Ends all contexts of a connection, and what it held.
     pub fn disconnect(&mut self, now_ms: u64, connection: u64) {
         self.advance(now_ms);
         self.programs.remove(&connection);
         let before = self.contexts.len();
         self.contexts.retain(|_, context| context.connection != connection);
         let managed = self.fabric_managers.remove(&connection);
-        if managed || self.contexts.len() != before {
+        let holders = self.persistence_holders.len();
+        self.persistence_holders.retain(|(holder, _)| *holder != connection);
+        if managed || self.persistence_holders.len() != holders || self.contexts.len() != before {
             self.touch();
         }
     }

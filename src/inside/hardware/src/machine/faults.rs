@@ -447,6 +447,7 @@ impl Machine {
         new.settings = Settings::of(new.device);
         self.gpus[gpu] = new;
         self.contexts.retain(|_, context| context.gpu != gpu);
+        self.persistence_holders.retain(|(_, held)| *held != gpu);
     }
 }
 

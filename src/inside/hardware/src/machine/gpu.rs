@@ -39,6 +39,8 @@ pub(super) struct Gpu {
     pub compute_parts: Vec<ComputePart>,
     /// Bytes that nobody holds and that are not free either.
     pub leaked: u64,
+    /// Whether the driver has it.
+    pub taken: bool,
     /// Whether the log has said which GPU this is.
     pub introduced: bool,
     /// When it was last reset, milliseconds since the epoch.
@@ -162,6 +164,7 @@ impl Gpu {
             gpu_parts: Vec::new(),
             compute_parts: Vec::new(),
             leaked: 0,
+            taken: true,
             introduced: false,
             reset_at_ms: None,
             body: Body::at_rest(device, &identity),

@@ -15,6 +15,7 @@ mod gpu;
 mod identity;
 mod links;
 mod mig;
+mod module;
 mod report;
 mod saved;
 #[cfg(test)]
@@ -25,6 +26,8 @@ mod xid;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::body::Limits;
+pub use self::module::Surroundings;
+
 use self::contexts::Context;
 use self::gpu::{DEVICE_MEMORY, Gpu, Inforom};
 use self::saved::Saved;
@@ -63,6 +66,8 @@ pub struct Machine {
     device: &'static Device,
     driver: Driver,
     loaded: bool,
+    /// Where it is in a guest.
+    surroundings: Option<Surroundings>,
     generation: u64,
     now_ms: u64,
     /// When somebody last asked for something or let go of it.
@@ -78,6 +83,8 @@ pub struct Machine {
     fabric_ready: bool,
     /// Connections that have set them up.
     fabric_managers: BTreeSet<u64>,
+    /// Connections that hold a GPU's persistence, each with the GPU.
+    persistence_holders: BTreeSet<(u64, usize)>,
     events: VecDeque<EventEntry>,
     event_last: u64,
     lines: Vec<KernelLine>,
@@ -163,6 +170,7 @@ impl Machine {
             device,
             driver,
             loaded,
+            surroundings: None,
             generation,
             now_ms,
             touched_ms: now_ms,
@@ -173,6 +181,7 @@ impl Machine {
             told_ms: None,
             fabric_ready,
             fabric_managers: BTreeSet::new(),
+            persistence_holders: BTreeSet::new(),
             events: VecDeque::new(),
             event_last: 0,
             lines: Vec::new(),
@@ -272,16 +281,7 @@ impl Machine {
         if self.loaded == loaded {
             return;
         }
-        self.contexts.clear();
-        self.programs.clear();
-        self.fabric_managers.clear();
-        for gpu in &mut self.gpus {
-            gpu.settings = gpu::Settings::of(gpu.device);
-            gpu.volatile = Default::default();
-            gpu.body.energy = 0.0;
-            gpu.body.violation = [0.0; 8];
-            gpu.introduced = false;
-        }
+        self.forget_driver();
         if loaded {
             self.loaded = true;
             self.say_loaded();
@@ -291,6 +291,21 @@ impl Machine {
             self.loaded = false;
         }
         self.touch();
+    }
+
+    /// What a driver keeps in memory goes with it.
+    fn forget_driver(&mut self) {
+        self.contexts.clear();
+        self.programs.clear();
+        self.fabric_managers.clear();
+        self.persistence_holders.clear();
+        for gpu in &mut self.gpus {
+            gpu.settings = gpu::Settings::of(gpu.device);
+            gpu.volatile = Default::default();
+            gpu.body.energy = 0.0;
+            gpu.body.violation = [0.0; 8];
+            gpu.introduced = false;
+        }
     }
 
     /// Lines for the kernel log that were not taken yet.
@@ -391,6 +406,11 @@ impl Machine {
     /// Whether nothing keeps the driver on this GPU: no persistence, no context, no fabric manager.
     fn is_let_go(&self, gpu: &Gpu) -> bool {
         let managed = self.profile.nvswitch.is_some() && self.fabric_is_ready();
-        !gpu.settings.persistence && !managed && !self.is_held(gpu.index)
+        !self.is_persistent(gpu) && !managed && !self.is_held(gpu.index)
+    }
+
+    /// Whether the driver stays on this GPU without clients: somebody set it so, or a daemon holds it.
+    fn is_persistent(&self, gpu: &Gpu) -> bool {
+        gpu.settings.persistence || self.persistence_holders.iter().any(|(_, held)| *held == gpu.index)
     }
 }

@@ -24,8 +24,8 @@ impl Machine {
         let mut page = NodePage {
             magic: MAGIC,
             generation: self.generation,
-            cpu_count: self.profile.cpu_count(),
-            numa_count: self.profile.numa_count(),
+            cpu_count: self.surroundings.map_or(self.profile.cpu_count(), |guest| guest.processors),
+            numa_count: self.surroundings.map_or(self.profile.numa_count(), |guest| guest.numa_nodes),
             event_last: self.event_last,
             updated_ms: self.now_ms,
             driver_state: DriverState::Absent as u32,
@@ -63,10 +63,10 @@ impl Machine {
         page
     }
 
-    /// Writes every page where clients read them.
+    /// Writes every page where clients read them; of a GPU that the driver has not taken, an empty one.
     pub fn publish(&self, node: &Shared, gpus: &[Shared]) {
-        for (index, shared) in gpus.iter().enumerate().take(self.gpus.len()) {
-            shared.write(&self.gpu_page(index));
+        for ((index, gpu), shared) in self.gpus.iter().enumerate().zip(gpus) {
+            shared.write(&if gpu.taken { self.gpu_page(index) } else { GpuPage::zeroed() });
         }
         node.write(&self.node_page());
     }
@@ -139,7 +139,13 @@ impl Machine {
         page.pci_device = slot.device;
         page.pci_id = device.pci.device << 16 | 0x10de;
         page.pci_subsystem = device.pci.subsystem << 16 | 0x10de;
-        page.numa_node = slot.numa;
+        (page.numa_node, page.cpu_affinity) = match self.surroundings {
+            None => (slot.numa, self.profile.affinity(slot.numa)),
+            Some(guest) => {
+                let node = guest.numa_node(self.profile, index);
+                (node.unwrap_or(NONE32), guest.affinity(node))
+            }
+        };
         page.pci_host_bridge = slot.host_bridge;
         page.pci_switch = slot.switch.unwrap_or(NONE32);
         page.pcie_gen = gpu.pcie_gen();
@@ -152,7 +158,6 @@ impl Machine {
         let chatter = 300 + gpu.identity.number("chatter", 0) % 300;
         page.pcie_tx_kib_s = chatter + gpu.body.pcie_kib_s as u64;
         page.pcie_rx_kib_s = chatter + (gpu.body.pcie_kib_s * 0.8) as u64;
-        page.cpu_affinity = self.profile.affinity(slot.numa);
         page.sm_count = device.cores.sms;
         page.core_count = device.cores.cores;
     }
@@ -250,7 +255,7 @@ impl Machine {
 
     fn fill_modes(&self, index: usize, page: &mut GpuPage) {
         let gpu = &self.gpus[index];
-        page.persistence = u32::from(gpu.settings.persistence);
+        page.persistence = u32::from(self.is_persistent(gpu));
         page.compute_mode = gpu.settings.compute_mode;
         page.ecc_current = u32::from(gpu.ecc_on);
         page.ecc_pending = u32::from(gpu.inforom.ecc);

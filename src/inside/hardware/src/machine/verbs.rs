@@ -52,6 +52,10 @@ impl Machine {
         if gpu >= self.gpus.len() {
             return refuse(Status::InvalidArgument);
         }
+        if verb == Verb::HoldPersistence && command.arguments[0] == 0 {
+            self.persistence_holders.remove(&(from.connection, gpu));
+            return Ok([0; 4]);
+        }
         if verb.needs_root() {
             if from.uid != 0 {
                 return refuse(Status::NoPermission);
@@ -99,6 +103,12 @@ impl Machine {
             Verb::CreateComputeInstance => self.create_compute_instance(gpu, first, second, third),
             Verb::DestroyComputeInstance => self.destroy_compute_instance(gpu, first, second),
             Verb::Reset => self.reset(gpu, first),
+            Verb::HoldPersistence => {
+                // Letting go is dealt with above.
+                switch(first)?;
+                self.persistence_holders.insert((from.connection, gpu));
+                Ok([0; 4])
+            }
             Verb::SetFabric => refuse(Status::InvalidArgument),
             Verb::OpenContext => self.open_context(from, gpu, arguments),
             Verb::UseContext => self.use_context(from, gpu, arguments),

@@ -2,6 +2,7 @@
 
 mod faults;
 mod mig;
+mod persistence;
 mod saved;
 
 use super::*;
@@ -257,7 +258,7 @@ fn no_sequence_of_commands_and_faults_makes_it_panic_or_lie() {
                 }
                 _ => {
                     let arguments: Vec<u64> = (0..6).map(|_| number(&mut dice)).collect();
-                    let verb = [dice.roll(18), 31 + dice.roll(5)][dice.roll(2) as usize] as u32;
+                    let verb = [dice.roll(19), 31 + dice.roll(5)][dice.roll(2) as usize] as u32;
                     let mut command = Command::new(Verb::Reset, gpu, &arguments);
                     command.verb = verb;
                     machine.command(now_ms, from, &command);

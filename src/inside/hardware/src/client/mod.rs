@@ -1,16 +1,20 @@
-//! A program's way to the owner of a container node's hardware: pages in,
-//! commands out.
+//! A program's way to the owner of the hardware: pages in, commands out.
 //!
-//! Reads the pages by `pread`, which takes a few microseconds and no unsafe
-//! code; the library, whose getters must be quicker, maps the file. Knows no NVML.
+//! In a container node the owner has a socket; in a guest the kernel's driver stands between (`driver`). Reads the
+//! pages by `pread`, which takes a few microseconds and no unsafe code; the library, whose getters must be quicker,
+//! maps the file. Knows no NVML.
+
+mod driver;
+mod version;
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use bytemuck::Pod;
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::Access;
 use rustix::io::Errno;
 use rustix::net::sockopt::{self, Timeout};
@@ -22,12 +26,21 @@ use rustix::net::{
 use crate::command::{Command, Greeting, Outcome, SOCKET};
 use crate::page::{self, GpuPage, LAYOUT, MAGIC, NodePage};
 
+pub use version::own_version;
+
 /// A connection to the owner. Contexts opened over it end with it.
 #[derive(Debug)]
 pub struct Client {
-    socket: OwnedFd,
+    link: Link,
+    /// What holds the pages: the owner's file, or the driver.
     pages: OwnedFd,
     gpus: u32,
+}
+
+#[derive(Debug)]
+enum Link {
+    Socket(OwnedFd),
+    Driver,
 }
 
 /// Why the owner gave no answer.
@@ -44,7 +57,43 @@ pub enum ClientError {
 impl Client {
     /// Connects to the owner of this node's hardware, and waits for its answers however long they take.
     pub fn connect() -> Result<Self, ClientError> {
-        Self::connect_to(SOCKET, None)
+        Self::through_driver().unwrap_or_else(|| Self::connect_to(SOCKET, None))
+    }
+
+    /// Connects through the kernel's driver, where a driver of ours is loaded. In a container node its file cannot
+    /// be opened.
+    pub fn through_driver() -> Option<Result<Self, ClientError>> {
+        let (control, greeting) = driver::connect().ok()?;
+        Some(match greeting.magic == MAGIC && greeting.layout == LAYOUT {
+            true => Ok(Self { link: Link::Driver, pages: control, gpus: greeting.gpus }),
+            false => Err(ClientError::OtherLayout),
+        })
+    }
+
+    /// Whether the kernel's driver stands between, which then knows who holds what.
+    pub fn is_through_driver(&self) -> bool {
+        matches!(self.link, Link::Driver)
+    }
+
+    /// Holds a library's version against the driver's; where they differ, the driver says so in the kernel log.
+    pub fn compare_version(&self, library: &str) -> Result<(), ClientError> {
+        match self.link {
+            Link::Driver => Ok(driver::compare(&self.pages, library)?),
+            Link::Socket(_) => Ok(()),
+        }
+    }
+
+    /// Opens a GPU's device file. Without a driver there is nothing to open: whether the file's mode lets this
+    /// process is all that can be known. A GPU that is lost has a file and no more.
+    pub fn open_gpu(&self, path: &Path) -> Result<Option<OwnedFd>, Errno> {
+        match self.link {
+            Link::Socket(_) => may_open(path).map(|()| None),
+            Link::Driver => match driver::open(path) {
+                Ok(file) => Ok(Some(file)),
+                Err(Errno::IO) => Ok(None),
+                Err(error) => Err(error),
+            },
+        }
     }
 
     /// Connects to an owner by the name of its abstract socket. One that is silent for longer than
@@ -66,7 +115,7 @@ impl Client {
         });
         match pages {
             Some(pages) if greeting.magic == MAGIC && greeting.layout == LAYOUT => {
-                Ok(Self { socket, pages, gpus: greeting.gpus })
+                Ok(Self { link: Link::Socket(socket), pages, gpus: greeting.gpus })
             }
             Some(_) => Err(ClientError::OtherLayout),
             None => Err(ClientError::NoOwner),
@@ -76,6 +125,11 @@ impl Client {
     /// The file that holds the pages, for those who map it.
     pub fn pages(&self) -> &OwnedFd {
         &self.pages
+    }
+
+    /// The same, for who needs nothing else of the connection.
+    pub fn into_pages(self) -> OwnedFd {
+        self.pages
     }
 
     /// GPUs that there are pages for.
@@ -98,15 +152,39 @@ impl Client {
 
     /// Asks for something and waits for what became of it.
     pub fn ask(&self, command: &Command) -> Result<Outcome, ClientError> {
-        // Without NOSIGNAL an owner that has just gone would end the client.
-        rustix::net::send(&self.socket, bytemuck::bytes_of(command), SendFlags::NOSIGNAL)?;
-        receive(&self.socket, &mut RecvAncillaryBuffer::default())
+        match &self.link {
+            Link::Driver => Ok(driver::ask(&self.pages, command)?),
+            Link::Socket(socket) => {
+                // Without NOSIGNAL an owner that has just gone would end the client.
+                rustix::net::send(socket, bytemuck::bytes_of(command), SendFlags::NOSIGNAL)?;
+                receive(socket, &mut RecvAncillaryBuffer::default())
+            }
+        }
+    }
+
+    /// What to wait for beside other things: readable once the owner has gone.
+    pub fn end(&self) -> BorrowedFd<'_> {
+        match &self.link {
+            Link::Socket(socket) => socket.as_fd(),
+            // Never: its module cannot go while this file is open.
+            Link::Driver => self.pages.as_fd(),
+        }
     }
 
     /// Waits until the owner has gone; it says nothing unasked.
     pub fn wait_for_end(&self) {
-        let mut byte = [0; 1];
-        while rustix::net::recv(&self.socket, &mut byte, RecvFlags::empty()).is_ok_and(|(read, _)| read > 0) {
+        match &self.link {
+            Link::Socket(socket) => {
+                let mut byte = [0; 1];
+                while rustix::net::recv(socket, &mut byte, RecvFlags::empty()).is_ok_and(|(read, _)| read > 0)
+                {
+                }
+            }
+            // Its module cannot go while this file is open.
+            Link::Driver => {
+                let mut fds = [PollFd::from_borrowed_fd(self.pages.as_fd(), PollFlags::empty())];
+                while matches!(rustix::event::poll(&mut fds, None), Ok(0) | Err(Errno::INTR)) {}
+            }
         }
     }
 
