@@ -15,13 +15,17 @@ fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for output"));
     let target = env::var("TARGET").expect("cargo names the target");
-    for input in ["agent", "facts", "hardware", "nvml", "smi", "work", "fabric"] {
+    for input in ["agent", "facts", "hardware", "nvml", "smi", "work", "fabric", "persistenced"] {
         for part in ["Cargo.toml", "build.rs", "src", "devices", "profiles"] {
             let path = root.join("src/inside").join(input).join(part);
             if path.exists() {
                 println!("cargo::rerun-if-changed={}", path.display());
             }
         }
+    }
+    // Taken along as they are.
+    for input in ["src/inside/kmod", "src/inside/packages", "src/inside/hardware/include"] {
+        println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
     for input in ["Cargo.lock", "Cargo.toml", "src/build.rs"] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
@@ -36,7 +40,8 @@ fn main() {
     println!("cargo::rustc-env=CRASHCART_AGENT={}", agent.display());
     println!("cargo::rustc-env=CRASHCART_AGENT_DIGEST={digest}");
 
-    let packages = ["crashcart-nvml", "crashcart-smi", "crashcart-work", "crashcart-fabric"];
+    let packages =
+        ["crashcart-nvml", "crashcart-smi", "crashcart-work", "crashcart-fabric", "crashcart-persistenced"];
     let parts: Vec<&str> = ["--lib", "--bins"]
         .into_iter()
         .chain(packages.into_iter().flat_map(|name| ["--package", name]))
@@ -48,6 +53,7 @@ fn main() {
     println!("cargo::rustc-env=CRASHCART_NVIDIA_SMI={}", programs.join("nvidia-smi").display());
     println!("cargo::rustc-env=CRASHCART_GPU_WORK={}", programs.join("gpu-work").display());
     println!("cargo::rustc-env=CRASHCART_FABRIC_MANAGER={}", programs.join("nv-fabricmanager").display());
+    println!("cargo::rustc-env=CRASHCART_PERSISTENCED={}", programs.join("nvidia-persistenced").display());
 }
 
 /// Builds these parts of the workspace for `target` and says in which folder they lie.

@@ -229,7 +229,8 @@ impl NextStep for ImageError {
                 ALLOWED_CAPABILITIES.join(", ")
             ),
             Self::NoSuchArtifact { image, .. } => {
-                let known: Vec<&str> = ARTIFACTS.iter().map(|artifact| artifact.name).collect();
+                let mut known: Vec<&str> = ARTIFACTS.iter().map(|artifact| artifact.name).collect();
+                known.dedup();
                 format!(
                     "correct `artifacts` in `containers/{image}/image.toml`; there are {}",
                     known.join(", ")
@@ -458,10 +459,11 @@ fn read(folder: &Path, name: String) -> Result<Image, ImageError> {
     }
     let mut context = Context::read(folder)?;
     for asked in &sheet.artifacts {
-        let found = ARTIFACTS.iter().find(|artifact| artifact.name == asked);
-        let artifact =
-            found.ok_or_else(|| ImageError::NoSuchArtifact { image: name.clone(), asked: asked.clone() })?;
-        context.add(artifact.path, artifact.runs, artifact.bytes);
+        let mut found = ARTIFACTS.iter().filter(|artifact| artifact.name == asked).peekable();
+        if found.peek().is_none() {
+            return Err(ImageError::NoSuchArtifact { image: name, asked: asked.clone() });
+        }
+        found.for_each(|artifact| context.add(artifact.path, artifact.runs, artifact.bytes));
     }
     Ok(Image {
         ground: if sheet.base == "debian" { Ground::Debian } else { Ground::Image(sheet.base) },

@@ -16,10 +16,11 @@ use crate::document::{Document, DocumentError, Mistakes, Place};
 use crate::rubric::Skill;
 use crate::units::Bytes;
 use crate::units::hex;
-use crashcart_facts::{VmBus, VmDisk, VmShape};
+use crashcart_facts::{VmBoard, VmBus, VmDisk, VmShape};
+use crashcart_hardware::bus::Bus;
 use crashcart_hardware::fault::{Deed, Fault, FaultError, GpuFault, Inherited};
 use crashcart_hardware::machine::Machine;
-use crashcart_hardware::profile::profiles;
+use crashcart_hardware::profile::{profile, profiles};
 use crashcart_hardware::spec::{HardwareSpec, SpecError};
 
 /// Files that every lab has beside `lab.toml`.
@@ -145,7 +146,7 @@ fn default_distance() -> u32 {
 }
 
 impl FileVm {
-    fn into_shape(self, memory: Bytes, disk: Bytes) -> VmShape {
+    fn into_shape(self, memory: Bytes, disk: Bytes, hardware: Option<&HardwareSpec>) -> VmShape {
         let disk_mib = disk.0 >> 20;
         let disk = |FileDisk { serial, size, bus, numa_node }| VmDisk {
             serial,
@@ -161,6 +162,7 @@ impl FileVm {
             numa_distance: self.numa_distance,
             disks: self.disks.into_iter().map(disk).collect(),
             nics: self.nics,
+            board: hardware.map(|spec| VmBoard { profile: spec.profile.clone(), gpus: spec.gpus }),
         }
     }
 }
@@ -270,9 +272,9 @@ impl File {
             disk: from.disk,
             shm: from.shm,
             tmpfs: from.tmpfs,
+            vm: from.vm.map(|vm| vm.into_shape(from.memory, from.disk, from.hardware.as_ref())),
             hardware: from.hardware,
             real_accelerators: from.real_accelerators,
-            vm: from.vm.map(|vm| vm.into_shape(from.memory, from.disk)),
         };
         let fault = |FileFault { node, gpu, fault, ago_s }| HardwareFault {
             node,
@@ -645,6 +647,13 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
     }
 }
 
+/// The buses on which a guest finds this hardware; what is wrong with it elsewhere is told elsewhere.
+fn buses(spec: &HardwareSpec, numa_nodes: u32) -> Result<(), SpecError> {
+    let Ok(profile) = profile(&spec.profile) else { return Ok(()) };
+    let gpus = spec.gpus.map_or(profile.slots.len(), |gpus| gpus as usize);
+    Bus::new(profile, profile.device()?, gpus, numa_nodes).map(|_| ())
+}
+
 /// SHA-256 over the paths, modes and contents of a folder's files, in order.
 fn digest_of(folder: &Path) -> Result<String, LabError> {
     let mut hash = Sha256::new();
@@ -679,7 +688,7 @@ fn check_guests(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
         let mut wrong = |place: &Place, what: String, hint: &str| {
             mistakes.push(document.mistake(place, what).hint(hint));
         };
-        for key in ["shm", "tmpfs", "hardware", "real-accelerators"] {
+        for key in ["shm", "tmpfs", "real-accelerators"] {
             if document.has(&place.then(key)) {
                 wrong(
                     &place.then(key),
@@ -687,6 +696,19 @@ fn check_guests(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
                     "leave it out; a guest has a kernel of its own",
                 );
             }
+        }
+        let hardware = place.then("hardware");
+        if document.has(&hardware.then("driver")) {
+            wrong(
+                &hardware.then("driver"),
+                "a guest has the driver that is installed in it".into(),
+                "leave it out; install another one with a script",
+            );
+        }
+        if let Some(spec) = &node.hardware
+            && let Err(error) = buses(spec, shape.numa_nodes)
+        {
+            wrong(&hardware.then("profile"), error.to_string(), "choose a profile of a server");
         }
         if !(256..=65_536).contains(&shape.memory_mib) {
             wrong(&place.then("memory"), "no guest boots with that".into(), "256 MiB to 64 GiB");

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_of_its_own_may_be_asked_about_and_hardware_that_is_not_there_may_not() {
+    fn a_kernel_of_its_own_may_be_asked_about_and_a_pace_of_its_own_may_not() {
         let refused = |kind: &str, nodes| refuses_kind(kind, nodes).map(|surface| surface.what.as_str());
         for kind in ["kernel-parameter", "module", "hugepages", "threads", "next-boot", "kernel-counter"] {
             assert_eq!(refused(kind, NodeKind::Container), Some("kernel"), "{kind}");
@@ -226,7 +226,7 @@ mod tests {
         }
         for kind in ["gpu", "gpus"] {
             assert_eq!(refused(kind, NodeKind::Container), None, "{kind}");
-            assert_eq!(refused(kind, NodeKind::Vm), Some("accelerators"), "{kind}");
+            assert_eq!(refused(kind, NodeKind::Vm), None, "{kind}");
         }
         let of_vm = |path: &str| {
             refuses_text(&Question::Text { path: path.into() }, path, NodeKind::Vm)

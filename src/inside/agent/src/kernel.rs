@@ -246,6 +246,33 @@ pub fn sealed_pages(bytes: usize) -> io::Result<(OwnedFd, &'static [AtomicU64])>
     Ok((shown, words))
 }
 
+/// Memory that others may map and write as well: an anonymous file of this size, of which this part is mapped here for
+/// good. What nobody has written to takes no memory.
+pub fn shared_pages(bytes: u64, span: std::ops::Range<usize>) -> io::Result<(OwnedFd, &'static [AtomicU64])> {
+    if bytes < span.end as u64 || !span.start.is_multiple_of(4096) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let file = rustix::fs::memfd_create("crashcart-board", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    rustix::fs::ftruncate(&file, bytes)?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+    let start = unsafe {
+        rustix::mm::mmap(
+            std::ptr::null_mut(),
+            span.len(),
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::SHARED,
+            &file,
+            span.start as u64,
+        )?
+    };
+    // SAFETY: the mapping begins at a page, is as long as the span, is never unmapped, and lies within the file, which
+    // can no longer shrink. Any bytes are valid `AtomicU64`s, whoever writes them.
+    let words =
+        unsafe { std::slice::from_raw_parts(start.cast::<AtomicU64>(), span.len() / size_of::<AtomicU64>()) };
+    Ok((file, words))
+}
+
 /// Whether a descriptor has something to say now.
 pub fn is_readable(fd: impl AsFd) -> bool {
     let mut fds = [rustix::event::PollFd::from_borrowed_fd(fd.as_fd(), rustix::event::PollFlags::IN)];

@@ -25,6 +25,20 @@ pub struct VmShape {
     pub disks: Vec<VmDisk>,
     /// Network interfaces, all in the attempt's network; the first one has the node's address.
     pub nics: u32,
+    /// Its accelerators, where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<VmBoard>,
+}
+
+/// Which accelerators a guest's kernel finds on its buses. What they are called and how they are stands elsewhere:
+/// that differs from one guest of a shape to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct VmBoard {
+    /// Name of a node profile.
+    pub profile: String,
+    /// Only so many of its GPUs.
+    pub gpus: Option<u32>,
 }
 
 /// A further disk, blank when the guest first sees it.

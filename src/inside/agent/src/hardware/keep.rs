@@ -37,6 +37,13 @@ impl Key {
         Some(Self(key))
     }
 
+    /// One that nobody knows.
+    pub fn random() -> Self {
+        let mut key = [0; 32];
+        let _ = rustix::rand::getrandom(&mut key[..], rustix::rand::GetRandomFlags::empty());
+        Self(key)
+    }
+
     /// Whether this is what the host proves itself with: a seal over the word `host`, in hex.
     pub fn is_hosts(&self, token: &str) -> bool {
         same(token.as_bytes(), hex(&self.seal(HOST_WORD.as_bytes())).as_bytes())

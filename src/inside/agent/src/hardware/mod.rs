@@ -1,13 +1,16 @@
 //! The owner of a node's simulated hardware: PID 1 holds the machine in its own
 //! memory, where root of the node neither reads nor writes it.
 //!
-//! `desk` is where the node's programs meet it, `keep` what outlives a power
-//! cycle, `surfaces` what a kernel would show of it, `facts` what graders ask.
-//! What devices do is said by `crashcart-hardware`; this gives it time, clients
-//! and a disk. Knows no units and no requests.
+//! `desk` is where the programs of a container node meet it, `surfaces` what a
+//! kernel would show of it there; a guest's own kernel finds it on the
+//! `backplane`, which `guest` serves. `keep` is what outlives a power cycle,
+//! `facts` what graders ask. What devices do is said by `crashcart-hardware`;
+//! this gives it time, clients and a disk. Knows no units and no requests.
 
+mod backplane;
 mod desk;
 mod facts;
+mod guest;
 mod keep;
 mod surfaces;
 
@@ -25,6 +28,7 @@ use crashcart_hardware::page::{GpuPage, NodePage, Shared, gpu_offset, node_offse
 
 use crate::manager::now_ms;
 use desk::{Desk, Heard};
+pub use guest::{DriverTold, GuestHardware};
 use keep::{Key, Past};
 
 /// How long hardware that nobody looks at may go on by itself: Xids come at most so much later.
@@ -43,13 +47,10 @@ pub struct Hardware {
 
 struct Owner {
     machine: Machine,
-    /// Where clients read.
-    words: &'static [AtomicU64],
+    place: Place,
     key: Key,
     /// Faults that wait for the host's word.
     waiting: Vec<Inherited>,
-    bus: surfaces::PciBus,
-    capabilities: surfaces::Capabilities,
     /// When the machine changes by itself.
     due: Instant,
     /// When the disk may be written again.
@@ -59,50 +60,69 @@ struct Owner {
     said: Vec<String>,
 }
 
-impl Hardware {
-    /// The hardware that the environment of PID 1 speaks of; `Err` says why there is none.
-    pub fn from_environment() -> Result<Option<Self>, String> {
+/// Where the node sees it.
+enum Place {
+    Node {
+        /// Where clients read.
+        words: &'static [AtomicU64],
+        bus: surfaces::PciBus,
+        capabilities: surfaces::Capabilities,
+    },
+    Guest(Box<backplane::Backplane>),
+}
+
+/// What PID 1 is told of the hardware; nothing where the node has none.
+struct Told {
+    hardware: NodeHardware,
+    key: Key,
+    /// What was kept of an earlier power cycle.
+    past: Past,
+}
+
+impl Told {
+    fn from_environment() -> Result<Option<Self>, String> {
         let Ok(text) = std::env::var(HARDWARE_VARIABLE) else { return Ok(None) };
-        let told: NodeHardware =
+        let hardware: NodeHardware =
             serde_json::from_str(&text).map_err(|error| format!("it is not understood: {error}"))?;
         let key = std::env::var(HARDWARE_KEY_VARIABLE).ok().and_then(|key| Key::parse(&key));
         let key = key.ok_or("there is no key for what it keeps")?;
         let past = keep::load(&key);
-        let saved = match &past {
+        Ok(Some(Self { hardware, key, past }))
+    }
+
+    /// What was kept, as text.
+    fn saved(&self) -> Option<&str> {
+        match &self.past {
             Past::Kept(text) => Some(text.as_str()),
             Past::None | Past::Forged => None,
-        };
-        // Hardware that something happened to before the node's time was on before that.
-        let past_ms = saved.is_none().then(|| age_ms(&told.faults)).flatten();
-        let since = now_ms().saturating_sub(past_ms.map_or(0, |age| age + UP_BEFORE_MS));
-        let machine = Machine::new(&told.spec, saved, since).map_err(|error| error.to_string())?;
-        let is_new = saved.is_none() || machine.saved_refused().is_some();
+        }
+    }
+
+    /// When the machine was switched on: before the first thing that happened to it.
+    fn since_ms(&self) -> u64 {
+        let past_ms = self.saved().is_none().then(|| age_ms(&self.hardware.faults)).flatten();
+        now_ms().saturating_sub(past_ms.map_or(0, |age| age + UP_BEFORE_MS))
+    }
+}
+
+impl Hardware {
+    /// The hardware that the environment of PID 1 speaks of; `Err` says why there is none.
+    pub fn from_environment() -> Result<Option<Self>, String> {
+        let Some(told) = Told::from_environment()? else { return Ok(None) };
+        let machine = Machine::new(&told.hardware.spec, told.saved(), told.since_ms())
+            .map_err(|error| error.to_string())?;
         let desk = Desk::open(machine.gpus()).map_err(|error| match error.raw_os_error() {
             Some(libc::EINVAL) => {
                 "this kernel cannot seal memory against writing (`F_SEAL_FUTURE_WRITE`, Linux 5.1)".to_owned()
             }
             _ => format!("its socket or its memory could not be had: {error}"),
         })?;
-        let now = Instant::now();
-        let mut owner = Owner {
-            machine,
+        let place = Place::Node {
             words: desk.words(),
-            key,
-            waiting: if is_new { told.faults } else { Vec::new() },
             bus: surfaces::PciBus::default(),
             capabilities: surfaces::Capabilities::default(),
-            due: now,
-            write_after: now,
-            kernel: Vec::new(),
-            said: Vec::new(),
         };
-        if past == Past::Forged {
-            // Somebody wanted another past: it is as broken as on its first day, and from the start.
-            owner
-                .said
-                .push("What the hardware had kept was not written by this node; it begins anew.".to_owned());
-            owner.let_break();
-        }
+        let mut owner = Owner::new(machine, place, told);
         if let Err(error) = surfaces::make_devices(&owner.gpus()) {
             owner.said.push(format!("The device files of the GPUs could not be made: {error}"));
         }
@@ -117,8 +137,7 @@ impl Hardware {
 
     /// When to take a turn if nobody comes.
     pub fn deadline(&self) -> Option<Instant> {
-        let write = self.owner.has_to_keep().then_some(self.owner.write_after);
-        std::iter::once(self.owner.due).chain(write).min()
+        Some(self.owner.deadline())
     }
 
     /// Serves whoever is there, lets time pass, and writes down what is to be kept.
@@ -146,42 +165,17 @@ impl Hardware {
 
     /// Does what the host asks; the reason where it does not.
     pub fn act(&mut self, act: HardwareAct) -> Result<(), String> {
-        let owner = &mut self.owner;
-        let stranger = || "this is not the host's token".to_owned();
-        match act {
-            HardwareAct::Break => owner.let_break(),
-            HardwareAct::Inject { token, .. } | HardwareAct::Serve { token, .. }
-                if !owner.key.is_hosts(&token) =>
-            {
-                return Err(stranger());
-            }
-            HardwareAct::Inject { faults, .. } => {
-                for fault in &faults {
-                    owner.machine.inject(now_ms(), fault).map_err(|error| error.to_string())?;
-                }
-            }
-            HardwareAct::Serve { deed, .. } => {
-                owner.machine.serve(now_ms(), deed).map_err(|error| error.to_string())?;
-            }
-        }
-        owner.publish();
-        owner.keep();
-        Ok(())
+        self.owner.act(act)
     }
 
     /// Faults that wait for the host's word wait no longer.
     pub fn let_break(&mut self) {
-        if !self.owner.waiting.is_empty() {
-            self.owner.let_break();
-            self.owner.publish();
-            self.owner.keep();
-        }
+        self.owner.let_waiting_break();
     }
 
     /// The last act before the power goes.
     pub fn leave(&mut self) {
-        self.owner.write_after = Instant::now();
-        self.owner.keep();
+        self.owner.leave();
     }
 
     /// In a worker: lets go of all clients, whose connections are not a worker's to hold.
@@ -199,6 +193,71 @@ impl Hardware {
 }
 
 impl Owner {
+    fn new(machine: Machine, place: Place, told: Told) -> Self {
+        let is_new = told.saved().is_none() || machine.saved_refused().is_some();
+        let now = Instant::now();
+        let mut owner = Self {
+            machine,
+            place,
+            key: told.key,
+            waiting: if is_new { told.hardware.faults } else { Vec::new() },
+            due: now,
+            write_after: now,
+            kernel: Vec::new(),
+            said: Vec::new(),
+        };
+        if told.past == Past::Forged {
+            // Somebody wanted another past: it is as broken as on its first day, and from the start.
+            owner
+                .said
+                .push("What the hardware had kept was not written by this node; it begins anew.".to_owned());
+            owner.let_break();
+        }
+        owner
+    }
+
+    /// When to take a turn if nobody comes.
+    fn deadline(&self) -> Instant {
+        let write = self.has_to_keep().then_some(self.write_after);
+        write.map_or(self.due, |write| write.min(self.due))
+    }
+
+    fn act(&mut self, act: HardwareAct) -> Result<(), String> {
+        let stranger = || "this is not the host's token".to_owned();
+        match act {
+            HardwareAct::Break => self.let_break(),
+            HardwareAct::Inject { token, .. } | HardwareAct::Serve { token, .. }
+                if !self.key.is_hosts(&token) =>
+            {
+                return Err(stranger());
+            }
+            HardwareAct::Inject { faults, .. } => {
+                for fault in &faults {
+                    self.machine.inject(now_ms(), fault).map_err(|error| error.to_string())?;
+                }
+            }
+            HardwareAct::Serve { deed, .. } => {
+                self.machine.serve(now_ms(), deed).map_err(|error| error.to_string())?;
+            }
+        }
+        self.publish();
+        self.keep();
+        Ok(())
+    }
+
+    fn let_waiting_break(&mut self) {
+        if !self.waiting.is_empty() {
+            self.let_break();
+            self.publish();
+            self.keep();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.write_after = Instant::now();
+        self.keep();
+    }
+
     fn gpus(&self) -> Vec<GpuPage> {
         (0..self.machine.gpus()).map(|index| self.machine.gpu_page(index)).collect()
     }
@@ -246,7 +305,11 @@ impl Owner {
     fn publish(&mut self) {
         let now = now_ms();
         self.machine.advance(now);
-        let at = |offset: usize| self.words.get(offset / 8..).unwrap_or_default();
+        let words = match &self.place {
+            Place::Node { words, .. } => words,
+            Place::Guest(board) => board.pages(),
+        };
+        let at = |offset: usize| words.get(offset / 8..).unwrap_or_default();
         let pages = (0..self.machine.gpus()).map(|index| Shared::over::<GpuPage>(at(gpu_offset(index))));
         if let (Some(node), Some(pages)) =
             (Shared::over::<NodePage>(at(node_offset())), pages.collect::<Option<Vec<_>>>())
@@ -255,11 +318,20 @@ impl Owner {
         }
         let left = self.machine.next_change_ms(now).saturating_sub(now);
         self.due = Instant::now() + Duration::from_millis(left);
-        self.kernel.extend(self.machine.take_kernel_lines());
+        let lines = self.machine.take_kernel_lines();
         let gpus = self.gpus();
-        let shown = self.bus.show(&gpus).and(self.capabilities.show(&gpus));
+        let shown = match &mut self.place {
+            Place::Node { bus, capabilities, .. } => {
+                self.kernel.extend(lines);
+                bus.show(&gpus).and(capabilities.show(&gpus))
+            }
+            Place::Guest(board) => {
+                let ringer = (0..gpus.len()).find(|gpu| self.machine.has_taken(*gpu)).unwrap_or(0);
+                board.show(&gpus).and(board.say(&lines, ringer))
+            }
+        };
         if let Err(error) = shown {
-            self.said.push(format!("/sys or /dev could not show the GPUs: {error}"));
+            self.said.push(format!("The node could not be shown its GPUs: {error}"));
         }
     }
 

@@ -14,12 +14,14 @@
 //! boots from its own disk.
 //!
 //! - `identity.rs`: who a guest is
+//! - `aside.rs`: what of a request is answered out here, where the hardware is
 //! - `qemu.rs`, `qmp.rs`: QEMU's command line and monitor
 //! - `template.rs`: makes the snapshot (`agent vm-template`) and reads it
 //! - `probe.rs`: whether KVM runs guests here
 //! - `packets.rs`: the network
 //! - `terminal.rs`: shells and consoles in this container, far ends of channels
 
+mod aside;
 pub mod console;
 pub mod identity;
 mod packets;
@@ -37,8 +39,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crashcart_facts::{
-    Envelope, GuestCondition, GuestState, REPLY_LIMIT, REQUEST_LIMIT, Reply, Request, TEMPLATE_DIR,
-    VM_VARIABLE, VmNode,
+    Answer, Envelope, Fact, GuestCondition, GuestState, Question, REPLY_LIMIT, REQUEST_LIMIT, Reading, Reply,
+    Request, TEMPLATE_DIR, VM_VARIABLE, VmNode,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -47,8 +49,10 @@ use rustix::process::Pid;
 use serde_json::json;
 
 use crate::frames::{CHUNK, Decoder, Frame, Kind, NONCE, Opening, Terminal, WINDOW};
+use crate::hardware::{DriverTold, GuestHardware};
 use crate::kernel;
 use crate::relay::SOCKET;
+use aside::Aside;
 use console::{Console, Sign};
 use identity::Identity;
 use qemu::{Accelerator, Memory, Running, Start};
@@ -162,6 +166,12 @@ struct Call {
     outstanding: usize,
     channel: Option<u32>,
     replied: usize,
+    /// What is answered out here.
+    asides: Vec<Aside>,
+    /// A collection: faults that wait for it come true before.
+    collects: bool,
+    /// The guest's reply, where something is to be put back into it.
+    reply: Vec<u8>,
 }
 
 /// A terminal in the guest.
@@ -199,6 +209,8 @@ struct Launcher {
     no_kvm: Option<String>,
     restored: bool,
     snapshot_problem: Option<String>,
+    /// The guest's accelerators.
+    hardware: Option<GuestHardware>,
     /// The node is being stopped, until then at the latest.
     leaving: Option<Instant>,
     /// The guest switched itself off.
@@ -215,8 +227,12 @@ impl Launcher {
         rustix::net::bind(&listener, &SocketAddrUnix::new_abstract_name(SOCKET)?)?;
         rustix::net::listen(&listener, 128)?;
         let signals = kernel::take_signals()?;
-        let plan = Plan::of(&node, &home)?;
-        let Launched { running, qmp } = plan.launch(&node, &home)?;
+        let mut plan = Plan::of(&node, &home)?;
+        let mut hardware = GuestHardware::from_environment(&node.shape).map_err(io::Error::other)?;
+        if let Some(hardware) = &mut hardware {
+            plan.restore_board(hardware);
+        }
+        let Launched { running, qmp } = plan.launch(&node, &home, hardware.as_ref())?;
         let now = Instant::now();
         let keys = (!home.join("adopted").exists()).then(|| {
             let home = home.clone();
@@ -247,6 +263,7 @@ impl Launcher {
             no_kvm: plan.no_kvm.clone(),
             restored: plan.restores(),
             snapshot_problem: plan.snapshot_problem.clone(),
+            hardware,
             leaving: None,
             switched_off: false,
             running,
@@ -279,6 +296,7 @@ impl Launcher {
             self.hear_monitor();
             self.hear_console();
             self.hear_port();
+            self.serve_hardware();
             self.accept();
             self.go_on();
             self.serve_clients();
@@ -295,6 +313,9 @@ impl Launcher {
             PollFd::from_borrowed_fd(self.running.serial.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.running.port.as_fd(), PollFlags::IN | out(&self.backlog)),
         ];
+        if let Some(bell) = &self.running.bell {
+            fds.push(PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN));
+        }
         for client in self.clients.values() {
             // A request has been read to its end: only its reply is left.
             let heard = match client.what {
@@ -308,8 +329,23 @@ impl Launcher {
             Guest::Up | Guest::Down { .. } if self.leaving.is_none() => 1000,
             _ => 100,
         };
+        let due = self.hardware.as_ref().map(|it| it.deadline().saturating_duration_since(Instant::now()));
+        let ms = due.and_then(|due| i64::try_from(due.as_millis()).ok()).map_or(ms, |due| ms.min(due + 1));
         let wait = Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
         let _ = rustix::event::poll(&mut fds, Some(&wait));
+    }
+
+    /// Lets the hardware have its turn.
+    fn serve_hardware(&mut self) {
+        let Some(hardware) = &mut self.hardware else { return };
+        if let Some(bell) = &self.running.bell {
+            let mut rung = [0; 256];
+            while matches!(rustix::io::read(bell, &mut rung), Ok(1..)) {}
+        }
+        hardware.turn();
+        for remark in hardware.take_remarks() {
+            println!("crashcart: {remark}");
+        }
     }
 
     fn take_signals(&mut self) {
@@ -333,6 +369,9 @@ impl Launcher {
         if let Ok(Some(status)) = self.running.child.try_wait() {
             self.hear_monitor();
             self.hear_console();
+            if let Some(hardware) = &mut self.hardware {
+                hardware.leave();
+            }
             let by_itself = status.success();
             if self.leaving.is_some() || (by_itself && self.switched_off) {
                 self.say("the guest is off");
@@ -421,6 +460,9 @@ impl Launcher {
             }
             "RESET" => {
                 self.emergency = false;
+                if let Some(hardware) = &mut self.hardware {
+                    hardware.power_cycle();
+                }
                 self.lose_guest(Guest::Coming { since: Instant::now() });
             }
             "SHUTDOWN" => {
@@ -698,8 +740,25 @@ impl Launcher {
     }
 
     fn begin_call(&mut self, client: &mut Client, bytes: Vec<u8>) {
+        let mut bytes = bytes;
+        let mut asides = Vec::new();
         let request = serde_json::from_slice::<Envelope>(&bytes).map(|envelope| envelope.request);
+        if let (Ok(request), Some(_)) = (&request, &self.hardware)
+            && let Some((left, aside)) = aside::set_aside(request)
+            && let Ok(text) = serde_json::to_vec(&Envelope::new(left))
+        {
+            (bytes, asides) = (text, aside);
+        }
         let wait = match &request {
+            Ok(Request::Hardware(act)) => {
+                let done = match &mut self.hardware {
+                    Some(hardware) => hardware.act(act.clone()),
+                    None => Err("this node has no simulated hardware".to_owned()),
+                };
+                client.out = reply(&done.map_or_else(|why| Reply::Refused { why }, |()| Reply::Done));
+                client.done = true;
+                return;
+            }
             Ok(Request::Guest { wait_ms }) => {
                 client.what = What::State(Instant::now() + Duration::from_millis(u64::from(*wait_ms)));
                 return;
@@ -712,7 +771,54 @@ impl Launcher {
             _ => WAIT,
         };
         let until = Instant::now() + wait;
-        client.what = What::Call(Call { bytes, until, sent: 0, outstanding: 0, channel: None, replied: 0 });
+        let collects = match &request {
+            Ok(Request::Batch(requests)) => requests.iter().any(|it| matches!(it, Request::Collect { .. })),
+            Ok(request) => matches!(request, Request::Collect { .. }),
+            Err(_) => false,
+        };
+        client.what = What::Call(Call {
+            bytes,
+            until,
+            sent: 0,
+            outstanding: 0,
+            channel: None,
+            replied: 0,
+            asides,
+            collects,
+            reply: Vec::new(),
+        });
+    }
+
+    /// Does what a request asks for out here, before the rest of it goes to the guest.
+    fn act_aside(&mut self, call: &Call) {
+        let Some(hardware) = &mut self.hardware else { return };
+        for aside in &call.asides {
+            if let Aside::Act { act, .. } = aside
+                && let Err(why) = hardware.act(act.clone())
+            {
+                println!("crashcart: the hardware was asked for what it does not do: {why}");
+            }
+        }
+        if call.collects {
+            hardware.let_break();
+        }
+    }
+
+    /// The guest's reply with what was answered out here.
+    fn whole_reply(&self, call: &mut Call) -> Vec<u8> {
+        let Some(hardware) = &self.hardware else { return std::mem::take(&mut call.reply) };
+        match serde_json::from_slice(&call.reply) {
+            Ok(said) => reply(&aside::put_back(said, std::mem::take(&mut call.asides), |question| {
+                let began = Instant::now();
+                let fact = match question {
+                    Question::Gpu { index } => Fact::Gpu(Box::new(hardware.gpu(*index))),
+                    _ => Fact::Gpus(Box::new(hardware.gpus())),
+                };
+                let took_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+                Answer { reading: Reading::Known(fact), again: None, took_ms }
+            })),
+            Err(_) => std::mem::take(&mut call.reply),
+        }
     }
 
     fn state(&self) -> GuestState {
@@ -796,6 +902,7 @@ impl Launcher {
                 if call.channel.is_none() && !client.done {
                     match &self.guest {
                         Guest::Up => {
+                            self.act_aside(call);
                             self.next_channel += 1;
                             call.channel = Some(self.next_channel);
                             self.channels.insert(self.next_channel, number);
@@ -868,6 +975,7 @@ impl Launcher {
 
     /// Gives a frame of the guest to the client whose it is.
     fn deliver(&mut self, mut frame: Frame) {
+        let mut exited = false;
         let Some(number) = self.channels.get(&frame.channel).copied() else { return };
         let channel = frame.channel;
         let Some(client) = self.clients.get_mut(&number) else { return };
@@ -882,7 +990,8 @@ impl Launcher {
                     if call.replied > REPLY_LIMIT {
                         client.done = true;
                     } else {
-                        client.out.extend(&frame.bytes);
+                        let kept = if call.asides.is_empty() { &mut client.out } else { &mut call.reply };
+                        kept.extend(&frame.bytes);
                         self.backlog.extend(Frame::ack(channel, frame.bytes.len()).encode());
                     }
                 }
@@ -890,6 +999,7 @@ impl Launcher {
                     client.done = true;
                     call.channel = None;
                     self.channels.remove(&channel);
+                    exited = !call.asides.is_empty();
                 }
                 _ => {}
             },
@@ -905,6 +1015,12 @@ impl Launcher {
                 }
             }
             _ => {}
+        }
+        if exited && let Some(mut client) = self.clients.remove(&number) {
+            if let What::Call(call) = &mut client.what {
+                client.out = self.whole_reply(call);
+            }
+            self.clients.insert(number, client);
         }
     }
 
@@ -974,6 +1090,8 @@ struct Plan {
     no_kvm: Option<String>,
     how: How,
     snapshot_problem: Option<String>,
+    /// What the driver in the snapshot has told.
+    told: DriverTold,
 }
 
 enum How {
@@ -1021,14 +1139,25 @@ impl Plan {
                 }
             }
         };
-        Ok(Self { accelerator, no_kvm, how, snapshot_problem: problem })
+        let told = template.map(|template| template.driver).unwrap_or_default();
+        Ok(Self { accelerator, no_kvm, how, snapshot_problem: problem, told })
     }
 
     fn restores(&self) -> bool {
         matches!(self.how, How::Restore { .. })
     }
 
-    fn launch(&self, node: &VmNode, home: &Path) -> io::Result<Launched> {
+    /// Gives a guest that is restored the board of its snapshot. Without it the guest boots.
+    fn restore_board(&mut self, hardware: &mut GuestHardware) {
+        if let How::Restore { over } = &self.how
+            && let Err(why) = hardware.restore(&Path::new(TEMPLATE_DIR).join(template::BOARD), &self.told)
+        {
+            self.snapshot_problem = Some(why);
+            self.how = How::First { over: over.clone() };
+        }
+    }
+
+    fn launch(&self, node: &VmNode, home: &Path, hardware: Option<&GuestHardware>) -> io::Result<Launched> {
         let folder = Path::new(TEMPLATE_DIR);
         let root = home.join("root.qcow2");
         let disks: Vec<PathBuf> =
@@ -1055,6 +1184,7 @@ impl Plan {
             agent: &agent,
             disks: &disks,
             macs: &macs(node),
+            board: hardware.map(GuestHardware::memory),
             incoming: self.restores(),
         };
         let mut running = start.spawn()?;

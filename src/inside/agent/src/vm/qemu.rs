@@ -3,12 +3,14 @@
 //! restored from it.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crashcart_facts::{VmBus, VmShape};
+use crashcart_hardware::board::DOORBELL;
 use rustix::io::FdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use serde::{Deserialize, Serialize};
@@ -59,6 +61,8 @@ pub struct Start<'a> {
     pub disks: &'a [PathBuf],
     /// One for each interface.
     pub macs: &'a [String],
+    /// The memory in which its kernel finds its accelerators, and how large it is.
+    pub board: Option<(&'a File, u64)>,
     /// Wait for a state to be restored instead of booting.
     pub incoming: bool,
 }
@@ -71,6 +75,8 @@ pub struct Running {
     pub serial: OwnedFd,
     /// One for each interface: a datagram is a frame.
     pub nics: Vec<OwnedFd>,
+    /// Rings when the guest's driver asks for something.
+    pub bell: Option<OwnedFd>,
 }
 
 /// The files of a guest's memory in a folder, one for each NUMA node.
@@ -86,8 +92,14 @@ impl Start<'_> {
         let (serial, serial_far) = pair(SocketType::STREAM)?;
         let nics: Vec<(OwnedFd, OwnedFd)> =
             (0..self.shape.nics).map(|_| pair(SocketType::DGRAM)).collect::<io::Result<_>>()?;
-        let handed: Vec<&OwnedFd> =
-            [&qmp_far, &port_far, &serial_far].into_iter().chain(nics.iter().map(|(_, far)| far)).collect();
+        let bell = self.board.map(|_| pair(SocketType::STREAM)).transpose()?;
+        let board = self.board.map(|(file, _)| file.try_clone()).transpose()?.map(OwnedFd::from);
+        let handed: Vec<&OwnedFd> = [&qmp_far, &port_far, &serial_far]
+            .into_iter()
+            .chain(nics.iter().map(|(_, far)| far))
+            .chain(bell.iter().map(|(_, far)| far))
+            .chain(&board)
+            .collect();
         for fd in &handed {
             rustix::io::fcntl_setfd(fd, FdFlags::empty())?;
         }
@@ -100,13 +112,15 @@ impl Start<'_> {
             .stdout(Stdio::inherit())
             .stderr(Stdio::inherit())
             .spawn()?;
-        for fd in [&qmp, &port, &serial] {
+        let bell = bell.map(|(near, _)| near);
+        for fd in [&qmp, &port, &serial].into_iter().chain(&bell) {
             rustix::io::ioctl_fionbio(fd, true)?;
         }
-        Ok(Running { child, qmp, port, serial, nics: nics.into_iter().map(|(near, _)| near).collect() })
+        let nics = nics.into_iter().map(|(near, _)| near).collect();
+        Ok(Running { child, qmp, port, serial, nics, bell })
     }
 
-    /// `fds` are those of monitor, port, serial line and interfaces, in this order.
+    /// `fds` are those of monitor, port, serial line and interfaces, and of the board's bell and memory, in this order.
     fn arguments(&self, fds: &[i32]) -> Vec<String> {
         let shape = self.shape;
         let mut words = Words::default();
@@ -123,6 +137,9 @@ impl Start<'_> {
         if shape.numa_nodes == 1 {
             machine.push_str(",memory-backend=m0");
         }
+        if self.board.is_some() {
+            machine.push_str(",nvdimm=on");
+        }
         words.add("-machine", machine);
         for word in ["-nodefaults", "-no-user-config"] {
             words.0.push(word.into());
@@ -130,7 +147,20 @@ impl Start<'_> {
         words.add("-display", "none".into());
         words.add("-rtc", "base=utc,clock=host".into());
         words.add("-action", "panic=none".into());
-        words.add("-m", format!("{}M", shape.memory_mib));
+        words.add(
+            "-m",
+            match self.board {
+                None => format!("{}M", shape.memory_mib),
+                // Room for the board above the guest's memory, and for its alignment.
+                Some((_, bytes)) => {
+                    format!(
+                        "{}M,slots=1,maxmem={}M",
+                        shape.memory_mib,
+                        shape.memory_mib + (bytes >> 20) + 1024
+                    )
+                }
+            },
+        );
         let per_node = shape.processors / shape.numa_nodes;
         words.add(
             "-smp",
@@ -177,7 +207,8 @@ impl Start<'_> {
 
     fn devices(&self, words: &mut Words, fds: &[i32]) {
         let shape = self.shape;
-        let [qmp, port, serial, nics @ ..] = fds else { return };
+        let [qmp, port, serial, rest @ ..] = fds else { return };
+        let (nics, board) = rest.split_at(self.macs.len().min(rest.len()));
         words.add("-chardev", format!("socket,id=qmp,fd={qmp}"));
         words.add("-mon", "chardev=qmp,mode=control".into());
         words.add("-chardev", format!("socket,id=serial,fd={serial}"));
@@ -188,6 +219,16 @@ impl Start<'_> {
         words.add("-device", "vmgenid,guid=auto".into());
         words.add("-device", "virtio-rng-pci,addr=0x1b".into());
         words.add("-device", "pvpanic-pci,addr=0x1a".into());
+        if let (Some((_, bytes)), [bell, memory]) = (self.board, board) {
+            // A memory device stays where it is over a restore, as no PCI device's memory does.
+            words.add(
+                "-object",
+                format!("memory-backend-file,id=board,size={bytes},mem-path=/proc/self/fd/{memory},share=on"),
+            );
+            words.add("-device", "nvdimm,id=nvdimm0,memdev=board".into());
+            words.add("-chardev", format!("socket,id=bell,fd={bell}"));
+            words.add("-device", format!("isa-debugcon,iobase={DOORBELL:#x},chardev=bell"));
+        }
         for (n, (fd, mac)) in nics.iter().zip(self.macs).enumerate() {
             words.add("-netdev", format!("dgram,id=net{n},local.type=fd,local.str={fd}"));
             words

@@ -26,9 +26,12 @@ use super::qemu::{self, Accelerator, Memory, Running, Start};
 use super::qmp::{Qmp, Said};
 use super::{IMAGE_DISK, hex, node_of_environment, probe, random};
 use crate::frames::{Decoder, Frame, Kind, Opening};
+use crate::hardware::{DriverTold, GuestHardware};
 
 /// Format of `template.json`.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// Name of the file with the board of its accelerators.
+pub const BOARD: &str = "board";
 /// How long the first start of a guest may take.
 const BOOT: Duration = Duration::from_secs(300);
 /// How long all else may take, step by step.
@@ -48,6 +51,9 @@ pub struct Template {
     /// Name of the disk that the guest's memory goes with. It is another one for each snapshot: disks of nodes lie
     /// over it, and boot from there when the rest was made anew.
     pub root: String,
+    /// What the driver of its accelerators had told.
+    #[serde(default)]
+    pub driver: DriverTold,
     files: Vec<Known>,
 }
 
@@ -214,6 +220,7 @@ fn make() -> Result<(), String> {
         qemu::make_disk(path, None, disk.size_mib).map_err(|error| did("a disk", error))?;
     }
     let macs: Vec<String> = (0..shape.nics).map(|n| format!("52:54:00:00:00:{n:02x}")).collect();
+    let hardware = GuestHardware::of_snapshot(&shape)?;
     let start = Start {
         shape: &shape,
         accelerator,
@@ -222,14 +229,22 @@ fn make() -> Result<(), String> {
         agent: &agent,
         disks: &disks,
         macs: &macs,
+        board: hardware.as_ref().map(GuestHardware::memory),
         incoming: false,
     };
     step(2, &format!("booting a guest on {}", accelerator.word()));
     let running = start.spawn().map_err(|error| did("QEMU", error))?;
-    let mut maker = Maker::new(running).map_err(|error| did("QEMU", error))?;
+    let mut maker = Maker::new(running, hardware).map_err(|error| did("QEMU", error))?;
     let made = maker.make(folder);
     maker.end();
     made?;
+    let mut driver = DriverTold::default();
+    let mut kept = None;
+    if let Some(hardware) = &maker.hardware {
+        let (board, told) = hardware.kept().map_err(|error| did("the board", error))?;
+        fs::write(folder.join(BOARD), board).map_err(|error| did("the board", error))?;
+        (driver, kept) = (told, Some(BOARD));
+    }
     step(6, "writing down what was made");
     let memory = qemu::memory_files(&shape, folder);
     for file in &memory {
@@ -239,9 +254,10 @@ fn make() -> Result<(), String> {
     let root_name = format!("root-{}.qcow2", hex(&random::<6>()));
     fs::rename(&root, folder.join(&root_name)).map_err(|error| did("the disk", error))?;
     let names = memory.iter().filter_map(|path| path.file_name()?.to_str());
-    let files = names.chain(["state", &root_name, "agent.img"]).map(|name| known_file(folder, name));
+    let names = names.chain(["state", &root_name, "agent.img"]).chain(kept);
+    let files = names.map(|name| known_file(folder, name));
     let files = files.collect::<io::Result<Vec<_>>>().map_err(|error| did("reading it again", error))?;
-    let template = Template { format: FORMAT, accelerator, no_kvm, shape, root: root_name, files };
+    let template = Template { format: FORMAT, accelerator, no_kvm, shape, root: root_name, driver, files };
     let text = serde_json::to_string(&template).map_err(|error| error.to_string())?;
     let new = folder.join("template.new");
     fs::write(&new, text)
@@ -257,6 +273,7 @@ fn step(n: u32, what: &str) {
 /// A guest that is about to be kept.
 struct Maker {
     running: Running,
+    hardware: Option<GuestHardware>,
     qmp: Qmp,
     decoder: Decoder,
     console: Console,
@@ -269,10 +286,11 @@ struct Maker {
 }
 
 impl Maker {
-    fn new(mut running: Running) -> io::Result<Self> {
+    fn new(mut running: Running, hardware: Option<GuestHardware>) -> io::Result<Self> {
         let qmp = Qmp::new(std::mem::replace(&mut running.qmp, placeholder()?));
         Ok(Self {
             running,
+            hardware,
             qmp,
             decoder: Decoder::default(),
             console: Console::default(),
@@ -425,10 +443,19 @@ impl Maker {
 
     fn listen(&mut self) {
         self.qmp.write();
-        let mut fds = [&self.qmp.fd, &self.running.port, &self.running.serial]
-            .map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN));
+        let mut fds: Vec<PollFd> = [&self.qmp.fd, &self.running.port, &self.running.serial]
+            .into_iter()
+            .chain(&self.running.bell)
+            .map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN))
+            .collect();
         let wait = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         let _ = rustix::event::poll(&mut fds, Some(&wait));
+        if let Some(hardware) = &mut self.hardware {
+            if let Some(bell) = &self.running.bell {
+                while matches!(rustix::io::read(bell, &mut [0; 256]), Ok(1..)) {}
+            }
+            hardware.turn();
+        }
         for said in self.qmp.read() {
             match said {
                 Said::Event { name, data } if name == "VSERPORT_CHANGE" => {
@@ -474,6 +501,7 @@ mod tests {
             numa_distance: 21,
             disks: vec![],
             nics: 1,
+            board: None,
         }
     }
 
@@ -489,6 +517,7 @@ mod tests {
             no_kvm: None,
             shape: shape(),
             root: "root.qcow2".into(),
+            driver: DriverTold::default(),
             files,
         };
         fs::write(folder.join("template.json"), serde_json::to_string(&template).expect("it serialises"))
