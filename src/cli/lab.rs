@@ -235,6 +235,7 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
             trial.kind.describe()
         ));
         why.iter().for_each(|why| output.talk(format!("        {why}")));
+        outcome.again.iter().for_each(|why| output.talk(format!("        played a second time: {why}")));
     };
     let outcomes = app.block_on(prove(&prover, &labs, all, jobs, &told));
     if let Some(path) = &args.junit {

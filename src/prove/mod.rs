@@ -79,6 +79,8 @@ pub struct Outcome {
     pub earned: Option<u32>,
     pub took_ms: u64,
     pub result: TrialResult,
+    /// Why it was played a second time: a node had ended by itself, which is the machine's failure and no lab's.
+    pub again: Option<String>,
 }
 
 /// Whether the rubric held.
@@ -194,12 +196,17 @@ pub async fn prove(
 async fn run_trial(prover: &Prover<'_>, lab: &Lab, rubric: &Rubric, trial: Trial) -> Outcome {
     let began = prover.site.clock.now_ms();
     let mut earned = None;
-    let result = match play(prover, lab, rubric, &trial, &mut earned).await {
-        Ok(gaps) if gaps.is_empty() => TrialResult::Held,
-        Ok(gaps) => TrialResult::Gap(gaps),
-        Err(error) => TrialResult::Broke(error.to_string()),
+    let mut again = None;
+    let result = loop {
+        match play(prover, lab, rubric, &trial, &mut earned).await {
+            Ok(gaps) if gaps.is_empty() => break TrialResult::Held,
+            Ok(gaps) => break TrialResult::Gap(gaps),
+            Err(error) if again.is_none() && error.has_last_words() => again = Some(error.to_string()),
+            Err(error) => break TrialResult::Broke(error.to_string()),
+        }
     };
-    Outcome { earned, took_ms: prover.site.clock.now_ms().saturating_sub(began), trial, result }
+    let took_ms = prover.site.clock.now_ms().saturating_sub(began);
+    Outcome { earned, took_ms, trial, result, again }
 }
 
 async fn play(
@@ -511,6 +518,13 @@ enum TrialError {
     Store(#[from] StoreError),
     #[error("{error}{last_words}")]
     Broke { error: Box<TrialError>, last_words: String },
+}
+
+impl TrialError {
+    /// Whether it broke with a node that ended by itself.
+    fn has_last_words(&self) -> bool {
+        matches!(self, Self::Broke { last_words, .. } if !last_words.is_empty())
+    }
 }
 
 fn told(error: &StartError) -> String {
