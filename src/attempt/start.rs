@@ -1,6 +1,6 @@
 //! From a lab and a seed to broken nodes that answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
 use futures_util::future::{join, join_all, try_join_all};
@@ -240,11 +240,17 @@ async fn raise(
 
     let collector = Collector::new(plan.rubric, &plan.draw, attempt);
     let baseline = async {
+        let faults = scripts.faults.clone();
+        let to_break = || Request::Hardware(HardwareAct::Break);
         if alone {
             let scripts = scripts.together();
             let errands = scripts
                 .iter()
-                .map(|(node, scripts)| (node.clone(), from_the_start(scripts, nodes[node].is_vm)))
+                .map(|(node, scripts)| {
+                    let mut errands = from_the_start(scripts, nodes[node].is_vm);
+                    errands.extend(faults.contains(node).then(to_break));
+                    (node.clone(), errands)
+                })
                 .collect();
             let (baseline, done) =
                 collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
@@ -259,6 +265,7 @@ async fn raise(
                 .filter(|(_, scripts)| !scripts.is_empty())
                 .map(|(node, scripts)| run_scripts(&nodes[node], scripts, runs(scripts).collect()));
             try_join_all(broken).await?;
+            try_join_all(faults.iter().map(|node| run_scripts(&nodes[node], &[], vec![to_break()]))).await?;
             Ok(collector.collect(site, &nodes, Taken::Baseline, None).await)
         }
     };
@@ -424,6 +431,8 @@ struct Ready {
 struct Scripts {
     prepare: BTreeMap<NodeName, Vec<Ready>>,
     breaks: BTreeMap<NodeName, Vec<Ready>>,
+    /// Nodes whose accelerators break and that no script breaks.
+    faults: BTreeSet<NodeName>,
 }
 
 impl Scripts {
@@ -450,7 +459,9 @@ impl Scripts {
                 first.after_faults = true;
             }
         }
-        Ok(Self { prepare, breaks })
+        let faults = plan.draw.variant.hardware.iter().map(|fault| fault.node.clone());
+        let faults = faults.filter(|node| breaks.get(node).is_none_or(Vec::is_empty));
+        Ok(Self { prepare, faults: faults.collect(), breaks })
     }
 
     /// Both kinds of each node together.
