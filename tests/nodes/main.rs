@@ -5,6 +5,7 @@
 mod bench;
 
 mod clients;
+mod driver;
 mod engine;
 mod faults;
 mod gpus;

@@ -23,7 +23,7 @@ const LAB: &str = "two-guests";
 const IMAGES: [&str; 2] = ["base", "vm"];
 
 /// The nodes by name.
-async fn links(bench: &Bench, engine: &Arc<DockerEngine>) -> BTreeMap<String, NodeLink> {
+pub async fn links(bench: &Bench, engine: &Arc<DockerEngine>) -> BTreeMap<String, NodeLink> {
     let labels = Labels::from([(LABEL_HOME.to_owned(), bench.store().home_label())]);
     let found = engine.list(&labels).await.expect("a list");
     let nodes = found.into_iter().filter(|thing| matches!(thing.kind, FoundKind::Container(_)));
@@ -39,7 +39,7 @@ async fn links(bench: &Bench, engine: &Arc<DockerEngine>) -> BTreeMap<String, No
 }
 
 /// What a script in a node printed; it must succeed.
-async fn say(link: &NodeLink, script: &str) -> String {
+pub async fn say(link: &NodeLink, script: &str) -> String {
     let ran = link.run(script.into(), BTreeMap::new(), 60_000).await.expect("the node answers");
     assert_eq!(ran.end, End::Exit(0), "{script}: {} {}", ran.stdout, ran.stderr);
     ran.stdout

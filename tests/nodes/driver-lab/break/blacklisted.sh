@@ -1,0 +1,1 @@
+echo "blacklist nvidia" > /etc/modprobe.d/quiet.conf; modprobe -r nvidia-uvm nvidia-modeset nvidia

@@ -1,0 +1,1 @@
+rm /etc/modprobe.d/quiet.conf; modprobe nvidia; udevadm settle
