@@ -8,13 +8,19 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crashcart_facts::{REPLY_LIMIT, REQUEST_LIMIT, Reply};
 
 /// Name of PID 1's socket in the abstract namespace.
 pub const SOCKET: &[u8] = b"crashcart-agent";
+
+/// How long PID 1 may take from its start to its listening: the engine says that a node runs before that, and a busy
+/// machine gives PID 1 its first turn late.
+const NOT_YET: Duration = Duration::from_secs(5);
 
 /// Exit status when there is no reply to print.
 const NOT_DELIVERED: u8 = 3;
@@ -68,11 +74,20 @@ pub fn ask(request: &[u8]) -> Result<Vec<u8>, String> {
     Ok(reply)
 }
 
-/// A connection to PID 1, and to nobody else.
+/// A connection to PID 1, and to nobody else. A node that has just been started may not listen yet.
 pub fn connect() -> io::Result<UnixStream> {
-    let socket: OwnedFd =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(SOCKET)?)?;
+    let until = Instant::now() + NOT_YET;
+    let socket = loop {
+        let socket: OwnedFd =
+            rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        match rustix::net::connect(&socket, &SocketAddrUnix::new_abstract_name(SOCKET)?) {
+            Ok(()) => break socket,
+            Err(Errno::CONNREFUSED) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10))
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
     if crate::kernel::peer(socket.as_fd())?.pid != 1 {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "who answers there is not PID 1"));
     }
