@@ -4,7 +4,7 @@
 #[path = "../../nvml/tests/owner/mod.rs"]
 mod owner;
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -165,7 +165,16 @@ impl Drop for Node {
 }
 
 fn outcome(command: &mut Command) -> (i32, String) {
-    let done = command.output().expect("the program runs");
+    // A test beside this one may be between fork and exec, with the program's copy still open for writing.
+    let until = Instant::now() + Duration::from_secs(5);
+    let done = loop {
+        match command.output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            done => break done.expect("the program runs"),
+        }
+    };
     let code = done.status.code().expect("an exit code");
     (code, String::from_utf8(done.stderr).expect("text"))
 }

@@ -149,7 +149,7 @@ mod tests {
         use bytemuck::Zeroable;
         let dir = std::env::temp_dir().join(format!("gpu-work-dev-{}", std::process::id()));
         std::fs::create_dir_all(&dir).expect("a folder");
-        let gpu = |index| GpuPage { index, minor: index, ..GpuPage::zeroed() };
+        let gpu = |index| GpuPage { magic: MAGIC, index, minor: index, ..GpuPage::zeroed() };
         assert!(all(&[gpu(0)], &dir, |path| may_open(path).is_ok()).is_empty(), "no nvidiactl, no device");
         for name in ["nvidiactl", "nvidia1"] {
             std::fs::write(dir.join(name), "").expect("a file");
