@@ -518,7 +518,7 @@ mod tests {
         let gpu = |index| &functions[bus.function_of(index).expect("it is there")];
         let (function, space) = gpu(0);
         assert_eq!((function.bus, function.devfn, function.flags), (0x53, 0, PRESENT));
-        assert_eq!((word(space, 0), word(space, 8) >> 8), (0x2330_10de, 0x0302_00));
+        assert_eq!((word(space, 0), word(space, 8) >> 8), (0x2330_10de, 0x0003_0200));
         assert_eq!(word(space, 0x2c), 0x16c1_10de);
         assert_eq!(walk(space), (vec![1, 5, 0x10], vec![1, 3, 0xb]));
         assert_eq!(word(space, EXPRESS + 0x10) >> 16, 0x105);
