@@ -1,0 +1,2 @@
+# Never change a running system.
+systemctl disable --quiet --now node-updates.timer
