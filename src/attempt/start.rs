@@ -240,32 +240,31 @@ async fn raise(
 
     let collector = Collector::new(plan.rubric, &plan.draw, attempt);
     let baseline = async {
-        let faults = scripts.faults.clone();
-        let to_break = || Request::Hardware(HardwareAct::Break);
         if alone {
-            let scripts = scripts.together();
             let errands = scripts
+                .prepare
                 .iter()
-                .map(|(node, scripts)| {
-                    let mut errands = from_the_start(scripts, nodes[node].is_vm);
-                    errands.extend(faults.contains(node).then(to_break));
+                .map(|(node, prepare)| {
+                    let mut errands = from_the_start(prepare, nodes[node].is_vm);
+                    errands.extend(scripts.breaking(node));
                     (node.clone(), errands)
                 })
                 .collect();
             let (baseline, done) =
                 collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
             for (node, replies) in done {
-                judge(&nodes[&node], &scripts[&node], replies?)?;
+                let scripts = scripts.prepare[&node].iter().chain(&scripts.breaks[&node]);
+                judge(&nodes[&node], scripts, replies?)?;
             }
             Ok::<_, StartError>(baseline)
         } else {
             let broken = scripts
                 .breaks
                 .iter()
-                .filter(|(_, scripts)| !scripts.is_empty())
-                .map(|(node, scripts)| run_scripts(&nodes[node], scripts, runs(scripts).collect()));
+                .map(|(node, breaks)| (node, breaks, scripts.breaking(node)))
+                .filter(|(_, _, breaking)| !breaking.is_empty())
+                .map(|(node, breaks, breaking)| run_scripts(&nodes[node], breaks, breaking));
             try_join_all(broken).await?;
-            try_join_all(faults.iter().map(|node| run_scripts(&nodes[node], &[], vec![to_break()]))).await?;
             Ok(collector.collect(site, &nodes, Taken::Baseline, None).await)
         }
     };
@@ -423,15 +422,13 @@ struct Ready {
     /// Its path below the lab's folder.
     path: String,
     script: Script,
-    /// The faults of the node's accelerators come true before it.
-    after_faults: bool,
 }
 
 /// The scripts that make a lab of its nodes: those of one node in order, different nodes side by side.
 struct Scripts {
     prepare: BTreeMap<NodeName, Vec<Ready>>,
     breaks: BTreeMap<NodeName, Vec<Ready>>,
-    /// Nodes whose accelerators break and that no script breaks.
+    /// Nodes whose accelerators break.
     faults: BTreeSet<NodeName>,
 }
 
@@ -451,25 +448,18 @@ impl Scripts {
             };
             plan.lab.nodes.iter().map(of).collect::<Result<_, StartError>>()
         };
-        let prepare = by_node(&plan.lab.prepare, Secret::Told)?;
-        let mut breaks: BTreeMap<NodeName, Vec<Ready>> =
-            by_node(&plan.draw.variant.breaks, Secret::Withheld)?;
-        for node in plan.lab.nodes.iter().filter(|node| node.hardware.is_some() && !has_real(plan, node)) {
-            if let Some(first) = breaks.get_mut(&node.name).and_then(|scripts| scripts.first_mut()) {
-                first.after_faults = true;
-            }
-        }
-        let faults = plan.draw.variant.hardware.iter().map(|fault| fault.node.clone());
-        let faults = faults.filter(|node| breaks.get(node).is_none_or(Vec::is_empty));
-        Ok(Self { prepare, faults: faults.collect(), breaks })
+        Ok(Self {
+            prepare: by_node(&plan.lab.prepare, Secret::Told)?,
+            breaks: by_node(&plan.draw.variant.breaks, Secret::Withheld)?,
+            // Those of real accelerators are never drawn.
+            faults: plan.draw.variant.hardware.iter().map(|fault| fault.node.clone()).collect(),
+        })
     }
 
-    /// Both kinds of each node together.
-    fn together(mut self) -> BTreeMap<NodeName, Vec<Ready>> {
-        for (node, breaks) in self.breaks {
-            self.prepare.entry(node).or_default().extend(breaks);
-        }
-        self.prepare
+    /// What breaks a node: its accelerators first, then its scripts.
+    fn breaking(&self, node: &NodeName) -> Vec<Request> {
+        let faults = self.faults.contains(node).then_some(Request::Hardware(HardwareAct::Break));
+        faults.into_iter().chain(runs(&self.breaks[node])).collect()
     }
 }
 
@@ -485,7 +475,7 @@ fn ready(
     let text = edit(lab.read(path).map_err(unreadable)?);
     let env = script_environment(draw, node.as_str(), secret);
     let script = Script { text, env, timeout_ms: SCRIPT_MS };
-    Ok(Ready { node: node.clone(), path: path.to_owned(), script, after_faults: false })
+    Ok(Ready { node: node.clone(), path: path.to_owned(), script })
 }
 
 /// What a node that has just been started is asked first: to say when its services are up, then to run
@@ -496,11 +486,7 @@ fn from_the_start(scripts: &[Ready], is_vm: bool) -> Vec<Request> {
 }
 
 fn runs(scripts: &[Ready]) -> impl Iterator<Item = Request> {
-    let requests = |ready: &Ready| {
-        let first = ready.after_faults.then_some(Request::Hardware(HardwareAct::Break));
-        first.into_iter().chain([Request::Run(ready.script.clone())])
-    };
-    scripts.iter().flat_map(requests)
+    scripts.iter().map(|ready| Request::Run(ready.script.clone()))
 }
 
 /// Does these requests, of which the last run these scripts.
@@ -509,8 +495,12 @@ async fn run_scripts(link: &NodeLink, scripts: &[Ready], requests: Vec<Request>)
 }
 
 /// Whether all of these scripts did what they should, by the replies of their node.
-fn judge(link: &NodeLink, scripts: &[Ready], replies: Vec<Reply>) -> Result<(), StartError> {
-    let mut scripts = scripts.iter();
+fn judge<'a>(
+    link: &NodeLink,
+    scripts: impl IntoIterator<Item = &'a Ready>,
+    replies: Vec<Reply>,
+) -> Result<(), StartError> {
+    let mut scripts = scripts.into_iter();
     for reply in replies {
         if matches!(reply, Reply::Hello(_) | Reply::Done) {
             continue;

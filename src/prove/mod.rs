@@ -100,6 +100,10 @@ pub enum TrialResult {
 /// `quick` leaves one trial: the broken state and then the reference, of one variant. Which variant depends on the
 /// lab's files, and is the same until they change.
 pub fn trials(lab: &Lab, seed: u64, quick: bool) -> Vec<Trial> {
+    let trial = |(variant, kind)| Trial { lab: lab.name.to_string(), variant, seed, kind };
+    if quick && lab.nodes.iter().any(|node| node.vm.is_some()) {
+        return vec![trial(mended(lab))];
+    }
     let mut kinds: Vec<(VariantName, TrialKind)> = Vec::new();
     // One of the variants that something applies to; its place in the file decides which, so that the
     // selection spreads over all variants.
@@ -136,10 +140,6 @@ pub fn trials(lab: &Lab, seed: u64, quick: bool) -> Vec<Trial> {
             add(TrialKind::WithoutStep { step });
         }
     }
-    if quick && lab.nodes.iter().any(|node| node.vm.is_some()) {
-        kinds = vec![mended(lab)];
-    }
-    let trial = |(variant, kind)| Trial { lab: lab.name.to_string(), variant, seed, kind };
     kinds.into_iter().map(trial).collect()
 }
 
@@ -267,25 +267,13 @@ impl Stage<'_> {
                 self.solve(variant, name).await?;
                 let first = self.grade(earned).await?;
                 full_gaps(&first.report, "", &mut gaps);
-                let before = self.fingerprint().await?;
-                let second = self.grade(earned).await?;
-                full_gaps(&second.report, "graded a second time: ", &mut gaps);
-                let after = self.fingerprint().await?;
-                if before != after {
-                    gaps.push(format!("grading changed the nodes: {}", changed(&before, &after)));
-                }
+                self.grade_unchanged("graded a second time: ", earned, &mut gaps).await?;
             }
             TrialKind::Mended { name } => {
                 let broken = self.grade(earned).await?;
                 pristine_gaps(&broken.report, &mut gaps);
                 self.solve(variant, name).await?;
-                let before = self.fingerprint().await?;
-                let mended = self.grade(earned).await?;
-                full_gaps(&mended.report, "", &mut gaps);
-                let after = self.fingerprint().await?;
-                if before != after {
-                    gaps.push(format!("grading changed the nodes: {}", changed(&before, &after)));
-                }
+                self.grade_unchanged("", earned, &mut gaps).await?;
             }
             TrialKind::Half { name, points } => {
                 let half = lab.halves.iter().find(|h| h.name == *name && applies(&h.variants, variant));
@@ -355,6 +343,23 @@ impl Stage<'_> {
                 .await?;
         *earned = Some(graded.report.totals.earned.0);
         Ok(graded)
+    }
+
+    /// Grades nodes that are mended: all points, and nothing is changed by it.
+    async fn grade_unchanged(
+        &mut self,
+        prefix: &str,
+        earned: &mut Option<u32>,
+        gaps: &mut Vec<String>,
+    ) -> Result<(), TrialError> {
+        let before = self.fingerprint().await?;
+        let graded = self.grade(earned).await?;
+        full_gaps(&graded.report, prefix, gaps);
+        let after = self.fingerprint().await?;
+        if before != after {
+            gaps.push(format!("grading changed the nodes: {}", changed(&before, &after)));
+        }
+        Ok(())
     }
 
     /// What a grading must leave as it was: per node and folder a digest over name, mode, owner, size and

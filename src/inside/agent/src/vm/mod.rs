@@ -338,10 +338,7 @@ impl Launcher {
     /// Lets the hardware have its turn.
     fn serve_hardware(&mut self) {
         let Some(hardware) = &mut self.hardware else { return };
-        if let Some(bell) = &self.running.bell {
-            let mut rung = [0; 256];
-            while matches!(rustix::io::read(bell, &mut rung), Ok(1..)) {}
-        }
+        self.running.quiet_bell();
         hardware.turn();
         for remark in hardware.take_remarks() {
             println!("crashcart: {remark}");

@@ -451,9 +451,7 @@ impl Maker {
         let wait = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         let _ = rustix::event::poll(&mut fds, Some(&wait));
         if let Some(hardware) = &mut self.hardware {
-            if let Some(bell) = &self.running.bell {
-                while matches!(rustix::io::read(bell, &mut [0; 256]), Ok(1..)) {}
-            }
+            self.running.quiet_bell();
             hardware.turn();
         }
         for said in self.qmp.read() {
