@@ -3,7 +3,8 @@
 //! The agent runs in nodes of unknown make, so it is linked statically against the host's
 //! C library; the NVML library, nvidia-smi and the other programs of GPU nodes run on a
 //! node's own C library and are linked dynamically. Each wants flags of its own, and therefore a cargo of its own. Their target
-//! directories lie under `OUT_DIR`, where the outer cargo holds no lock.
+//! directories lie beside those of the outer cargo's profiles, where it holds no lock, so that a debug and a release
+//! build share them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -31,8 +32,10 @@ fn main() {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
 
+    // target/debug/build/crashcart-HASH/out
+    let beside = out.ancestors().nth(4).unwrap_or(&out).join("inside");
     let parts = ["--package", "crashcart-agent", "--bin", "crashcart-agent"];
-    let agent = build(&root, &out.join("agent"), &target, &parts, "-C target-feature=+crt-static");
+    let agent = build(&root, &beside.join("agent"), &target, &parts, "-C target-feature=+crt-static");
     let agent = agent.join("crashcart-agent");
     let bytes =
         std::fs::read(&agent).unwrap_or_else(|error| panic!("could not read `{}`: {error}", agent.display()));
@@ -48,7 +51,7 @@ fn main() {
         .collect();
     // Where it was built is nobody's business in a node.
     let flags = format!("--remap-path-prefix={}=/usr/src/crashcart", root.display());
-    let programs = build(&root, &out.join("programs"), &target, &parts, &flags);
+    let programs = build(&root, &beside.join("programs"), &target, &parts, &flags);
     println!("cargo::rustc-env=CRASHCART_LIBNVIDIA_ML={}", programs.join("libnvidia_ml.so").display());
     println!("cargo::rustc-env=CRASHCART_NVIDIA_SMI={}", programs.join("nvidia-smi").display());
     println!("cargo::rustc-env=CRASHCART_GPU_WORK={}", programs.join("gpu-work").display());
