@@ -269,13 +269,13 @@ impl Bench {
     /// Runs a command that a test has changed.
     pub fn run_command(&self, words: &str, mut command: Command) -> Ran<'_> {
         let child = command.spawn().expect("crashcart runs");
-        Running { bench: self, words: words.to_owned(), child }.ends()
+        Running { bench: self, words: words.to_owned(), child, said: Vec::new() }.ends()
     }
 
     /// Runs a command beside the test.
     pub fn begin(&self, words: &str) -> Running<'_> {
         let child = self.command(words).spawn().expect("crashcart runs");
-        Running { bench: self, words: words.to_owned(), child }
+        Running { bench: self, words: words.to_owned(), child, said: Vec::new() }
     }
 
     /// Keeps state and engine as they are, for [`Self::restore`].
@@ -351,12 +351,25 @@ pub struct Running<'a> {
     bench: &'a Bench,
     words: String,
     child: Child,
+    /// What was read of its standard error so far.
+    said: Vec<u8>,
 }
 
 impl<'a> Running<'a> {
+    /// Waits until it has said this on standard error.
+    pub fn until_it_says(&mut self, wanted: &str) {
+        let stderr = self.child.stderr.as_mut().expect("standard error is a pipe");
+        let mut byte = [0];
+        while !String::from_utf8_lossy(&self.said).contains(wanted) {
+            let read = std::io::Read::read(stderr, &mut byte).expect("readable");
+            assert!(read > 0, "`crashcart {}` never says `{wanted}`: {}", self.words, text(&self.said));
+            self.said.extend(byte);
+        }
+    }
+
     /// Waits for its end.
     pub fn ends(self) -> Ran<'a> {
-        let Self { bench, words, mut child } = self;
+        let Self { bench, words, mut child, mut said } = self;
         let read = |from: Option<Box<dyn std::io::Read + Send>>| {
             std::thread::spawn(move || {
                 let mut bytes = Vec::new();
@@ -380,8 +393,9 @@ impl<'a> Running<'a> {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        let (stdout, stderr) = (stdout.join().expect("read"), stderr.join().expect("read"));
-        Ran { bench, words, output: Output { status, stdout, stderr } }
+        let stdout = stdout.join().expect("read");
+        said.extend(stderr.join().expect("read"));
+        Ran { bench, words, output: Output { status, stdout, stderr: said } }
     }
 
     /// Waits until the engine has been asked this often altogether.

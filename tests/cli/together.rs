@@ -81,9 +81,9 @@ fn a_check_that_waited_for_a_stop_says_that_the_attempt_is_over() {
     bench.run("start key-exposed").succeeds();
     let attempt = bench.attempts()[0].id.clone();
     let lock = bench.store().try_lock(&attempt).expect("lockable").expect("free");
-    let waiting: Vec<_> =
+    let mut waiting: Vec<_> =
         ["check", "grade", "pause", "resume", "watch --once"].map(|words| bench.begin(words)).into();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    waiting.iter_mut().for_each(|ran| ran.until_it_says("another crashcart is at work"));
     // What a stop does, in the one step that matters to those who wait.
     bench.sql("UPDATE attempt SET stage = 'stopped'");
     drop(lock);
