@@ -4,7 +4,7 @@
 use std::process::Command;
 
 #[test]
-fn every_shipped_lab_holds_against_its_solutions_wrong_fixes_and_cheats() {
+fn a_selection_of_every_shipped_lab_holds_against_solutions_wrong_fixes_and_cheats() {
     let state = tempfile::tempdir().expect("a temporary directory");
     let output = Command::new(env!("CARGO_BIN_EXE_crashcart"))
         .args(["lab", "prove", "--all", "--quick"])

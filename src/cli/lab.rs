@@ -7,7 +7,9 @@ use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
 use crate::lab::{Draw, Lab, LabName, new_lab};
-use crate::prove::{Outcome, Prover, TrialResult, junit, prove, summary_rows, trials};
+use crate::prove::{
+    Outcome, Prover, TrialResult, junit, page, prove, quality, quick_trials, summary_rows, trials,
+};
 use crate::rubric::Rubric;
 
 /// Write, lint and prove labs
@@ -47,7 +49,8 @@ pub struct ProveArgs {
     /// Seeds to draw names and numbers from; every variant is played with each
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    /// Only the broken state, the reference, wrong fixes and cheats, with one seed
+    /// A selection with one seed: of each lab two variants and one of every other sort of trial; of labs with guests
+    /// one variant of two labs
     #[arg(long, conflicts_with = "seeds")]
     quick: bool,
     /// Only this variant
@@ -59,9 +62,16 @@ pub struct ProveArgs {
     /// Trials side by side
     #[arg(long, short, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
+    /// How often mended nodes are graded; a verdict that turns between two gradings is a gap
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    gradings: u32,
     /// Write the proof as JUnit XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Write how good the graders are, in figures: false accepts and rejects with their bounds, flips, steps and checks
+    /// that matter. As data where the name ends in `.json`, else as a page
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
@@ -195,10 +205,10 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
     };
     let labs = names.iter().map(|name| read(&catalog, name)).collect::<Result<Vec<_>, _>>()?;
     let seeds = if args.quick { 1 } else { args.seeds };
-    let mut all = Vec::new();
-    for (lab, _) in &labs {
-        for seed in 1..=seeds {
-            all.extend(trials(lab, seed, args.quick));
+    let mut all = if args.quick { quick_trials(&labs) } else { Vec::new() };
+    if !args.quick {
+        for (lab, rubric) in &labs {
+            all.extend((1..=seeds).flat_map(|seed| trials(lab, rubric, seed)));
         }
     }
     all.retain(|trial| args.variant.as_ref().is_none_or(|variant| trial.variant.as_str() == variant));
@@ -215,7 +225,13 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
     let jobs = args
         .jobs
         .map_or_else(|| std::thread::available_parallelism().map_or(4, |n| n.get() * 2), usize::from);
-    let prover = Prover { site, state: store.directory(), images: &images, agent_volume: &volume };
+    let prover = Prover {
+        site,
+        state: store.directory(),
+        images: &images,
+        agent_volume: &volume,
+        gradings: args.gradings,
+    };
     let began = app.clock.now_ms();
     let (total, done) = (all.len(), std::sync::atomic::AtomicUsize::new(0));
     let output = app.output;
@@ -239,13 +255,18 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
     };
     let outcomes = app.block_on(prove(&prover, &labs, all, jobs, &told));
     if let Some(path) = &args.junit {
-        std::fs::write(path, junit(&outcomes)).map_err(|error| {
-            Failure::plain(
-                Exit::Machine,
-                format!("could not write `{}`: {error}", path.display()),
-                "name another file",
-            )
-        })?;
+        write(path, &junit(&outcomes))?;
+    }
+    if let Some(path) = &args.report {
+        let rubrics: Vec<&Rubric> = labs.iter().map(|(_, rubric)| rubric).collect();
+        let (of_labs, total) = quality(&outcomes, &rubrics);
+        let version = env!("CARGO_PKG_VERSION");
+        let text = match path.extension().is_some_and(|extension| extension == "json") {
+            true => serde_json::json!({ "format": 1, "version": version, "seeds": seeds, "labs": of_labs, "all": total })
+                .to_string(),
+            false => page(&of_labs, &total, seeds, version),
+        };
+        write(path, &text)?;
     }
     let held = outcomes.iter().filter(|outcome| outcome.result == TrialResult::Held).count();
     let took_s = app.clock.now_ms().saturating_sub(began) as f64 / 1000.0;
@@ -280,4 +301,11 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
         format!("{text}{held} of {total} trials held, {seeds} seed(s), {took_s:.0} s, {jobs} side by side")
     });
     Ok(if held == total { Exit::Done } else { Exit::NotYet })
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| {
+        let what = format!("could not write `{}`: {error}", path.display());
+        Failure::plain(Exit::Machine, what, "name another file")
+    })
 }

@@ -2,73 +2,38 @@
 //! are played against its rubric, each on nodes of its own, and every verdict
 //! must be the declared one.
 //!
-//! What is tried stands in [`trials`]; [`run_trial`] plays one; what the
-//! outcome looks like on paper is `report`. Knows no screen.
+//! What is tried stands in `trials` and `standard`; [`run_trial`] plays one; what the
+//! outcomes look like on paper is `report`, and in figures `quality`. Knows no screen.
 
+mod quality;
 mod report;
+mod standard;
+mod trials;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures_util::StreamExt;
 use serde::Serialize;
 
+pub use quality::{Count, Quality, page, quality};
 pub use report::{junit, summary_rows};
+pub use standard::Standard;
+pub use trials::{Trial, TrialKind, quick_trials, reference_steps, trials};
+use trials::{reference, step_name};
 
 use crate::attempt::{self, Accelerators, Graded, Nodes, Plan, Site, StartError, SubmitError, run_steps};
 use crate::engine::{Condition, ContainerId, FoundKind, LABEL_ATTEMPT, Labels};
 use crate::grade::{CheckVerdict, GuardState, Report, Verdict, short};
 use crate::image::Image;
-use crate::lab::{Act, Draw, Lab, Solution, SolutionKind, Step, VariantName, Wrong, WrongKind, applies};
-use crate::rubric::Rubric;
+use crate::lab::{Draw, Lab, Step, VariantName, applies};
+use crate::rubric::{CheckId, GuardId, Rubric};
 use crate::store::{AttemptId, Purpose, Store, StoreError};
 
 /// Lines of the log of a node that has ended.
 const LAST_WORDS: u32 = 15;
-
-/// One thing to try, on nodes of its own.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Trial {
-    pub lab: String,
-    pub variant: VariantName,
-    pub seed: u64,
-    pub kind: TrialKind,
-}
-
-/// What is tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub enum TrialKind {
-    /// Nothing is done: must score 0, and 0 after a restart.
-    Pristine,
-    /// A solution: must score everything, twice, and grading must change nothing.
-    Solution { name: String },
-    /// The broken state, graded, then a solution on the same nodes: must score 0, then everything, and the second
-    /// grading must change nothing.
-    Mended { name: String },
-    /// A half-solution: must score exactly this.
-    Half { name: String, points: u32 },
-    /// A wrong fix or a cheat: must be refused by these checks.
-    Wrong { name: String, cheat: bool, refused_by: Vec<String> },
-    /// The reference without one of its steps: must lose points.
-    WithoutStep { step: String },
-}
-
-impl TrialKind {
-    /// In a few words, for a table.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::Pristine => "pristine".into(),
-            Self::Solution { name } => format!("solution: {name}"),
-            Self::Mended { name } => format!("pristine, then solution: {name}"),
-            Self::Half { name, points } => format!("half: {name} ({points})"),
-            Self::Wrong { name, cheat: false, .. } => format!("wrong: {name}"),
-            Self::Wrong { name, cheat: true, .. } => format!("cheat: {name}"),
-            Self::WithoutStep { step } => format!("without step: {step}"),
-        }
-    }
-}
+/// What a cheat of the standard pack has for its work in one node.
+const STANDARD_TIME_MS: u32 = 60_000;
 
 /// What came of a trial.
 #[derive(Clone, Debug, Serialize)]
@@ -77,10 +42,49 @@ pub struct Outcome {
     pub trial: Trial,
     /// Points after the restart, where it came to a grade.
     pub earned: Option<u32>,
+    /// What each grading came to.
+    pub judgements: Vec<Judgement>,
+    /// How long it took to read the mended nodes and judge them, where that was measured.
+    pub look_ms: Option<u64>,
     pub took_ms: u64,
     pub result: TrialResult,
     /// Why it was played a second time: a node had ended by itself, which is the machine's failure and no lab's.
     pub again: Option<String>,
+}
+
+/// One grading within a trial.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub earned: u32,
+    /// Passed with all points.
+    pub everything: bool,
+    pub failing: BTreeSet<CheckId>,
+    pub unknown: BTreeSet<CheckId>,
+    pub broken_guards: BTreeSet<GuardId>,
+}
+
+impl Judgement {
+    fn of(report: &Report) -> Self {
+        let named = |wanted: fn(&CheckVerdict) -> bool| {
+            report
+                .checks
+                .iter()
+                .filter(|check| wanted(&check.verdict))
+                .map(|check| check.id.clone())
+                .collect()
+        };
+        let broken = report.guards.iter().filter(|guard| guard.state == GuardState::Broken);
+        Self {
+            verdict: report.verdict,
+            earned: report.totals.earned.0,
+            everything: is_full(report),
+            failing: named(|verdict| matches!(verdict, CheckVerdict::Fail { .. })),
+            unknown: named(|verdict| matches!(verdict, CheckVerdict::Unknown { .. })),
+            broken_guards: broken.map(|guard| guard.id.clone()).collect(),
+        }
+    }
 }
 
 /// Whether the rubric held.
@@ -94,62 +98,6 @@ pub enum TrialResult {
     Broke(String),
 }
 
-/// Everything to be tried of a lab with one seed. With `quick`, only what a change most often breaks:
-/// for every variant the broken state and the reference, and every other solution, half-solution, wrong fix
-/// and cheat on one of its variants. Of a lab with guests, which take a minute for each start from their disks,
-/// `quick` leaves one trial: the broken state and then the reference, of one variant. Which variant depends on the
-/// lab's files, and is the same until they change.
-pub fn trials(lab: &Lab, seed: u64, quick: bool) -> Vec<Trial> {
-    let trial = |(variant, kind)| Trial { lab: lab.name.to_string(), variant, seed, kind };
-    if quick && lab.nodes.iter().any(|node| node.vm.is_some()) {
-        return vec![trial(mended(lab))];
-    }
-    let mut kinds: Vec<(VariantName, TrialKind)> = Vec::new();
-    // One of the variants that something applies to; its place in the file decides which, so that the
-    // selection spreads over all variants.
-    let chosen = |variants: &[VariantName], place: usize, variant: &VariantName| {
-        let fitting: Vec<&VariantName> =
-            lab.variants.iter().map(|known| &known.name).filter(|known| applies(variants, known)).collect();
-        !quick || fitting.get(place % fitting.len().max(1)).is_some_and(|it| *it == variant)
-    };
-    for variant in lab.variants.iter().map(|variant| &variant.name) {
-        let mut add = |kind| kinds.push((variant.clone(), kind));
-        add(TrialKind::Pristine);
-        for (place, solution) in
-            lab.solutions.iter().enumerate().filter(|(_, it)| applies(&it.variants, variant))
-        {
-            if solution.kind == SolutionKind::Reference || chosen(&solution.variants, place, variant) {
-                add(TrialKind::Solution { name: solution.name.clone() });
-            }
-        }
-        for (place, wrong) in lab.wrongs.iter().enumerate().filter(|(_, it)| applies(&it.variants, variant)) {
-            if chosen(&wrong.variants, place, variant) {
-                let Wrong { name, kind, refused_by, .. } = wrong.clone();
-                add(TrialKind::Wrong { name, cheat: kind == WrongKind::Cheat, refused_by });
-            }
-        }
-        for (place, half) in lab.halves.iter().enumerate().filter(|(_, it)| applies(&it.variants, variant)) {
-            if chosen(&half.variants, place, variant) {
-                add(TrialKind::Half { name: half.name.clone(), points: half.points });
-            }
-        }
-        if quick {
-            continue;
-        }
-        for step in reference_steps(lab, variant) {
-            add(TrialKind::WithoutStep { step });
-        }
-    }
-    kinds.into_iter().map(trial).collect()
-}
-
-/// The one trial of a lab with guests that is played quickly.
-fn mended(lab: &Lab) -> (VariantName, TrialKind) {
-    let pick = usize::from_str_radix(&lab.digest[..4], 16).unwrap_or(0);
-    let variant = &lab.variants[pick % lab.variants.len()].name;
-    (variant.clone(), TrialKind::Mended { name: reference(lab, variant).name.clone() })
-}
-
 /// What a prover works with.
 pub struct Prover<'a> {
     pub site: Site,
@@ -157,6 +105,8 @@ pub struct Prover<'a> {
     pub state: &'a Path,
     pub images: &'a BTreeMap<String, Image>,
     pub agent_volume: &'a str,
+    /// How often mended nodes are graded, at least once.
+    pub gradings: u32,
 }
 
 /// Plays all trials and tells of each as it ends: `side_by_side` at a time, and after those the trials of labs with
@@ -195,10 +145,11 @@ pub async fn prove(
 /// Plays one trial from start to stop.
 async fn run_trial(prover: &Prover<'_>, lab: &Lab, rubric: &Rubric, trial: Trial) -> Outcome {
     let began = prover.site.clock.now_ms();
-    let mut earned = None;
+    let mut seen;
     let mut again = None;
     let result = loop {
-        match play(prover, lab, rubric, &trial, &mut earned).await {
+        seen = Seen::default();
+        match play(prover, lab, rubric, &trial, &mut seen).await {
             Ok(gaps) if gaps.is_empty() => break TrialResult::Held,
             Ok(gaps) => break TrialResult::Gap(gaps),
             Err(error) if again.is_none() && error.has_last_words() => again = Some(error.to_string()),
@@ -206,7 +157,8 @@ async fn run_trial(prover: &Prover<'_>, lab: &Lab, rubric: &Rubric, trial: Trial
         }
     };
     let took_ms = prover.site.clock.now_ms().saturating_sub(began);
-    Outcome { earned, took_ms, trial, result, again }
+    let earned = seen.judgements.last().map(|judged| judged.earned);
+    Outcome { earned, judgements: seen.judgements, look_ms: seen.look_ms, took_ms, trial, result, again }
 }
 
 async fn play(
@@ -214,7 +166,7 @@ async fn play(
     lab: &Lab,
     rubric: &Rubric,
     trial: &Trial,
-    earned: &mut Option<u32>,
+    seen: &mut Seen,
 ) -> Result<Vec<String>, TrialError> {
     let mut store = Store::open(prover.state)?;
     let variant = lab.variant(trial.variant.as_str()).expect("trials are of the lab's variants");
@@ -230,8 +182,8 @@ async fn play(
     };
     let started = attempt::start(&prover.site, &mut store, &plan).await?;
     let mut stage =
-        Stage { prover, store, rubric, plan: &plan, attempt: &started.attempt, nodes: &started.nodes };
-    let mut judged = stage.play(trial, earned).await;
+        Stage { prover, store, rubric, plan: &plan, attempt: &started.attempt, nodes: &started.nodes, seen };
+    let mut judged = stage.play(trial).await;
     if let Err(error) = judged {
         judged = Err(TrialError::Broke { last_words: stage.last_words().await, error: Box::new(error) });
     }
@@ -243,6 +195,13 @@ async fn play(
     judged
 }
 
+/// What was measured while a trial was played.
+#[derive(Default)]
+struct Seen {
+    judgements: Vec<Judgement>,
+    look_ms: Option<u64>,
+}
+
 /// A trial whose nodes stand.
 struct Stage<'a> {
     prover: &'a Prover<'a>,
@@ -251,34 +210,38 @@ struct Stage<'a> {
     plan: &'a Plan<'a>,
     attempt: &'a AttemptId,
     nodes: &'a Nodes,
+    seen: &'a mut Seen,
 }
 
 impl Stage<'_> {
-    async fn play(&mut self, trial: &Trial, earned: &mut Option<u32>) -> Result<Vec<String>, TrialError> {
+    async fn play(&mut self, trial: &Trial) -> Result<Vec<String>, TrialError> {
         let lab = self.plan.lab;
         let variant = &trial.variant;
         let mut gaps = Vec::new();
         match &trial.kind {
             TrialKind::Pristine => {
-                let graded = self.grade(earned).await?;
+                let graded = self.grade().await?;
                 pristine_gaps(&graded.report, &mut gaps);
             }
             TrialKind::Solution { name } => {
                 self.solve(variant, name).await?;
-                let first = self.grade(earned).await?;
+                let first = self.grade().await?;
                 full_gaps(&first.report, "", &mut gaps);
-                self.grade_unchanged("graded a second time: ", earned, &mut gaps).await?;
+                self.look().await?;
+                for _ in 1..self.prover.gradings {
+                    self.grade_unchanged("graded again: ", &mut gaps).await?;
+                }
             }
             TrialKind::Mended { name } => {
-                let broken = self.grade(earned).await?;
+                let broken = self.grade().await?;
                 pristine_gaps(&broken.report, &mut gaps);
                 self.solve(variant, name).await?;
-                self.grade_unchanged("", earned, &mut gaps).await?;
+                self.grade_unchanged("", &mut gaps).await?;
             }
             TrialKind::Half { name, points } => {
                 let half = lab.halves.iter().find(|h| h.name == *name && applies(&h.variants, variant));
                 self.steps(&half.expect("trials are of the lab's halves").steps, |text| text).await?;
-                let graded = self.grade(earned).await?;
+                let graded = self.grade().await?;
                 if graded.report.totals.earned.0 != *points {
                     gaps.push(format!(
                         "scores {}, declared are {points}; {}",
@@ -290,7 +253,7 @@ impl Stage<'_> {
             TrialKind::Wrong { name, refused_by, .. } => {
                 let wrong = lab.wrongs.iter().find(|w| w.name == *name && applies(&w.variants, variant));
                 self.steps(&wrong.expect("trials are of the lab's wrong fixes").steps, |text| text).await?;
-                let graded = self.grade(earned).await?;
+                let graded = self.grade().await?;
                 refusal_gaps(&graded.report, refused_by, &mut gaps);
             }
             TrialKind::WithoutStep { step } => {
@@ -300,11 +263,23 @@ impl Stage<'_> {
                     Err(TrialError::Start(StartError::Script { .. })) => {}
                     other => other?,
                 }
-                let graded = self.grade(earned).await?;
-                if graded.report.verdict == Verdict::Passed
-                    && graded.report.totals.earned == graded.report.totals.max
-                {
+                let graded = self.grade().await?;
+                if is_full(&graded.report) {
                     gaps.push("scores everything: the step is idle, or the rubric blind to it".into());
+                }
+            }
+            TrialKind::Standard { cheat } => {
+                for (node, link) in self.nodes {
+                    if let Some(script) = cheat.script(self.rubric, node) {
+                        let script = format!("set +e\n{script}\ntrue\n");
+                        link.run(script, BTreeMap::new(), STANDARD_TIME_MS)
+                            .await
+                            .map_err(StartError::from)?;
+                    }
+                }
+                let graded = self.grade().await?;
+                if graded.report.totals.earned.0 > 0 || graded.report.verdict == Verdict::Passed {
+                    gaps.push(format!("it earns {} points", graded.report.totals.earned));
                 }
             }
         }
@@ -336,24 +311,28 @@ impl Stage<'_> {
         Ok(run_steps(&self.prover.site, self.plan.lab, &self.plan.draw, self.nodes, steps, edit).await?)
     }
 
-    async fn grade(&mut self, earned: &mut Option<u32>) -> Result<Graded, TrialError> {
+    /// Reads the nodes and judges them, for the time that it takes.
+    async fn look(&mut self) -> Result<(), TrialError> {
+        let (site, draw) = (&self.prover.site, &self.plan.draw);
+        let began = site.clock.now_ms();
+        attempt::check(site, &mut self.store, self.attempt, self.nodes, self.rubric, draw, false).await?;
+        self.seen.look_ms = Some(site.clock.now_ms().saturating_sub(began));
+        Ok(())
+    }
+
+    async fn grade(&mut self) -> Result<Graded, TrialError> {
         let (site, draw) = (&self.prover.site, &self.plan.draw);
         let graded =
             attempt::grade(site, &mut self.store, self.attempt, self.nodes, self.rubric, draw, &|_| {})
                 .await?;
-        *earned = Some(graded.report.totals.earned.0);
+        self.seen.judgements.push(Judgement::of(&graded.report));
         Ok(graded)
     }
 
     /// Grades nodes that are mended: all points, and nothing is changed by it.
-    async fn grade_unchanged(
-        &mut self,
-        prefix: &str,
-        earned: &mut Option<u32>,
-        gaps: &mut Vec<String>,
-    ) -> Result<(), TrialError> {
+    async fn grade_unchanged(&mut self, prefix: &str, gaps: &mut Vec<String>) -> Result<(), TrialError> {
         let before = self.fingerprint().await?;
-        let graded = self.grade(earned).await?;
+        let graded = self.grade().await?;
         full_gaps(&graded.report, prefix, gaps);
         let after = self.fingerprint().await?;
         if before != after {
@@ -396,34 +375,6 @@ fn changed(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) 
     places.join(", ")
 }
 
-/// The reference of a variant; every variant has one.
-fn reference<'a>(lab: &'a Lab, variant: &VariantName) -> &'a Solution {
-    let fits = |s: &&Solution| s.kind == SolutionKind::Reference && applies(&s.variants, variant);
-    lab.solutions.iter().find(fits).expect("every variant has a reference")
-}
-
-/// The names of the steps of a variant's reference, in order.
-pub fn reference_steps(lab: &Lab, variant: &VariantName) -> Vec<String> {
-    let texts = reference(lab, variant).steps.iter().filter_map(|step| match &step.act {
-        Act::Run(script) => lab.read(script).ok(),
-        Act::Hands(_) => None,
-    });
-    let mut names: Vec<String> = Vec::new();
-    for name in
-        texts.flat_map(|text| text.lines().filter_map(step_name).map(str::to_owned).collect::<Vec<_>>())
-    {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// The name in a line `#: step NAME`.
-fn step_name(line: &str) -> Option<&str> {
-    line.trim().strip_prefix("#: step ").map(str::trim).filter(|name| !name.is_empty())
-}
-
 /// A script without the lines of one step: those from its mark to the next mark. A step may be marked in
 /// several places, and in scripts of several nodes: all of them go.
 fn without_step(text: &str, step: &str) -> String {
@@ -457,8 +408,13 @@ fn pristine_gaps(report: &Report, gaps: &mut Vec<String>) {
     unknown_gaps(report, gaps);
 }
 
+/// Whether it passes with all points.
+fn is_full(report: &Report) -> bool {
+    report.verdict == Verdict::Passed && report.totals.earned == report.totals.max
+}
+
 fn full_gaps(report: &Report, prefix: &str, gaps: &mut Vec<String>) {
-    if report.verdict != Verdict::Passed || report.totals.earned != report.totals.max {
+    if !is_full(report) {
         gaps.push(format!(
             "{prefix}scores {} of {}; {}",
             report.totals.earned,

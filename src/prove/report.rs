@@ -18,6 +18,7 @@ pub fn summary_rows(outcomes: &[Outcome]) -> Vec<(String, &'static str, usize, u
             TrialKind::WithoutStep { .. } => (3, "each step matters"),
             TrialKind::Wrong { cheat: false, .. } => (4, "wrong fixes refused"),
             TrialKind::Wrong { cheat: true, .. } => (5, "cheats refused"),
+            TrialKind::Standard { .. } => (6, "standard cheats earn nothing"),
         };
         let row = rows.entry((outcome.trial.lab.clone(), rank)).or_insert((sort, 0, 0));
         row.1 += 1;

@@ -230,7 +230,7 @@ fn a_reset_outlives_every_refusal() {
 fn a_proof_killed_anywhere_leaves_no_trial() {
     let bench = Bench::new().lab("key-exposed");
     let fault = |n| json!({ "any": { "at": n, "kill": "after" } });
-    let words = "lab prove key-exposed --quick --variant world-readable --only wrong --jobs 1";
+    let words = "lab prove key-exposed --seeds 1 --variant world-readable --only wrong --jobs 1";
     at_every_operation(&bench, words, Exit::Done, &fault, &|n, ran| {
         let at = format!("killed after operation {n}");
         assert!(ran.was_killed(), "{at}");
