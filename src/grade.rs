@@ -9,6 +9,7 @@
 mod check;
 mod matching;
 mod scorecard;
+mod simulate;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 pub use check::{CheckVerdict, Context, judge_check};
 pub use scorecard::*;
 use serde::{Deserialize, Serialize};
+pub use simulate::{Played, Profile, simulate};
 pub use words::{TEXT_LIMIT, clean, short};
 
 use crate::{
@@ -256,6 +258,19 @@ pub fn grade(rubric: &Rubric, evidences: &Evidences) -> Report {
     let variant = &evidences.live.variant;
     let criteria: Vec<&Criterion> = rubric.criteria_of(variant).collect();
     let checks = judge_checks(rubric, &criteria, evidences);
+    let restarted = evidences.after_restart.is_some();
+    report(rubric, variant, &evidences.live.attempt, checks, restarted)
+}
+
+/// What judged checks come to.
+fn report(
+    rubric: &Rubric,
+    variant: &VariantName,
+    attempt: &str,
+    checks: Vec<CheckReport>,
+    restarted: bool,
+) -> Report {
+    let criteria: Vec<&Criterion> = rubric.criteria_of(variant).collect();
     let said: Said<'_> = checks
         .iter()
         .map(|report| {
@@ -267,8 +282,6 @@ pub fn grade(rubric: &Rubric, evidences: &Evidences) -> Report {
             ((&report.id, report.phase), says)
         })
         .collect();
-    let restarted = evidences.after_restart.is_some();
-
     let judged: Vec<CriterionReport> =
         criteria.iter().map(|criterion| judge_criterion(criterion, &criteria, &said, restarted)).collect();
     let guards: Vec<GuardReport> =
@@ -277,7 +290,7 @@ pub fn grade(rubric: &Rubric, evidences: &Evidences) -> Report {
     let verdict = verdict(rubric.pass, totals, &guards);
     Report {
         format: FORMAT,
-        attempt: evidences.live.attempt.clone(),
+        attempt: attempt.to_owned(),
         lab: rubric.lab.clone(),
         variant: variant.clone(),
         pass: rubric.pass,

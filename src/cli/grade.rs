@@ -135,7 +135,7 @@ pub fn role(app: &mut App, name: &str) -> Result<Role, Failure> {
 }
 
 /// All roles, by file name.
-fn roles(app: &mut App) -> Result<Vec<Role>, Failure> {
+pub fn roles(app: &mut App) -> Result<Vec<Role>, Failure> {
     let folder = app.catalog()?.graders().join("roles");
     let unreadable = |error: std::io::Error| {
         let text = format!("could not read `{}`: {error}", folder.display());

@@ -25,6 +25,7 @@ mod next;
 mod pause;
 mod reset;
 mod resume;
+mod rubric;
 mod shell;
 mod start;
 mod status;
@@ -87,6 +88,8 @@ enum Command {
     Image(image::Command),
     #[command(subcommand)]
     Lab(lab::Command),
+    #[command(subcommand)]
+    Rubric(rubric::Command),
     Bench(bench::Args),
     Completions(completions::Args),
 }
@@ -132,6 +135,7 @@ pub fn run() -> Exit {
         Some(Command::History(args)) => history::run(&mut app, &args),
         Some(Command::Image(command)) => image::run(&mut app, &command),
         Some(Command::Lab(command)) => lab::run(&mut app, &command),
+        Some(Command::Rubric(command)) => rubric::run(&mut app, &command),
         Some(Command::Bench(args)) => bench::run(&mut app, &args),
         Some(Command::Completions(args)) => completions::run(&mut app, &args),
     };
