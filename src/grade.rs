@@ -7,6 +7,7 @@
 //! after-restart is *not yet* judged until there was a restart; how it stands on live evidence is kept beside it.
 
 mod check;
+mod clue;
 mod matching;
 mod scorecard;
 mod simulate;
@@ -15,6 +16,7 @@ mod words;
 use std::collections::BTreeMap;
 
 pub use check::{CheckVerdict, Context, judge_check};
+pub use clue::{Clue, clue, where_read};
 pub use scorecard::*;
 use serde::{Deserialize, Serialize};
 pub use simulate::{Played, Profile, simulate};

@@ -15,5 +15,6 @@ pub mod node;
 pub mod prove;
 pub mod publish;
 pub mod rubric;
+pub mod screen;
 pub mod store;
 pub mod units;

@@ -102,6 +102,36 @@ impl<'a> Collector<'a> {
         (evidence, done)
     }
 
+    /// Puts only some questions, live, and takes the answers into evidence that was read before; whatever else
+    /// stands in it stays. Asks nothing twice: what has not settled is asked at the next look.
+    pub async fn refresh(
+        &self,
+        site: &Site,
+        nodes: &Nodes,
+        evidence: &mut Evidence,
+        wanted: &BTreeSet<CheckId>,
+    ) {
+        let all = self.rubric.askings(&self.draw.variant.name, Taken::Live, self.ahead);
+        let chosen = together(&all, wanted);
+        let askings: Vec<Asking<'_>> =
+            all.iter().filter(|asking| chosen.contains(asking.id)).copied().collect();
+        // Secrets of what is not asked now stay: it was answered under them.
+        let mut fresh = self.nothing_yet(site.clock.now_ms());
+        self.draw_secrets(&askings, &mut fresh);
+        fresh.nonces.retain(|id, _| chosen.contains(id) || !evidence.nonces.contains_key(id));
+        evidence.nonces.extend(fresh.nonces.clone());
+        evidence.tokens.extend(fresh.tokens.clone());
+        self.plant(nodes, &askings, evidence).await;
+        self.ask(nodes, &askings, evidence, Errands::new(), &mut Done::new()).await;
+        self.unplant(nodes, &fresh).await;
+        evidence.taken_at_ms = site.clock.now_ms();
+    }
+
+    /// Nothing read yet, of a live node.
+    pub fn nothing_yet(&self, now_ms: u64) -> Evidence {
+        self.blank(Taken::Live, now_ms)
+    }
+
     fn blank(&self, taken: Taken, now_ms: u64) -> Evidence {
         Evidence {
             format: FORMAT,
@@ -323,6 +353,32 @@ impl<'a> Collector<'a> {
     }
 }
 
+/// What must be asked in one go with these: their inputs, and whatever else has those as its inputs. An answer made of
+/// an old probe, or under an old nonce, tells of an old node.
+fn together<'a>(all: &[Asking<'a>], wanted: &BTreeSet<CheckId>) -> BTreeSet<&'a CheckId> {
+    let mut chosen: BTreeSet<&CheckId> =
+        all.iter().map(|asking| asking.id).filter(|id| wanted.contains(*id)).collect();
+    loop {
+        let before = chosen.len();
+        for asking in all {
+            let named = asking.check.map(|check| check.probes()).unwrap_or_default();
+            let inputs: Vec<&CheckId> = all
+                .iter()
+                .map(|other| other.id)
+                .filter(|id| asking.stdin_from == Some(*id) || named.contains(*id))
+                .collect();
+            if chosen.contains(asking.id) {
+                chosen.extend(&inputs);
+            } else if inputs.iter().any(|id| chosen.contains(id)) {
+                chosen.insert(asking.id);
+            }
+        }
+        if chosen.len() == before {
+            return chosen;
+        }
+    }
+}
+
 /// Whether something is there to be compared with: a fact, and not that a command was cut off.
 fn answers(seen: &Observation) -> bool {
     match seen.fact() {
@@ -428,6 +484,21 @@ fn budget(asked: &[Asked]) -> u32 {
 mod tests {
     use super::*;
     use crashcart_facts::{CommandFact, Reading};
+
+    #[test]
+    fn an_answer_is_asked_anew_together_with_what_it_was_made_of() {
+        let text = include_str!("../../tests/cases/rubric-mistakes/nothing-wrong.toml");
+        let rubric = Rubric::parse("munge.toml", text.to_owned()).unwrap_or_else(|error| panic!("{error}"));
+        let all = rubric.askings(&"one".parse().expect("a name"), Taken::Live, false);
+        let chosen = |wanted: &str| -> Vec<String> {
+            let wanted = BTreeSet::from([wanted.parse().expect("an id")]);
+            together(&all, &wanted).into_iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(chosen("decodes"), ["credential", "decodes"]);
+        assert_eq!(chosen("credential"), ["credential", "decodes"]);
+        assert_eq!(chosen("key-kept"), ["key-kept"]);
+        assert_eq!(chosen("unheard-of"), [""; 0]);
+    }
 
     #[test]
     fn a_command_that_was_cut_off_is_no_answer() {

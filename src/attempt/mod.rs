@@ -20,22 +20,26 @@
 //! arguments; none of them prints.
 
 mod collect;
+mod hint;
 mod nodes;
 mod recover;
 mod room;
 mod start;
 mod stop;
 mod submit;
+mod vigil;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use collect::Collector;
+pub use hint::{Hint, MOST_COST_PERCENT, cost_percent, hint};
 pub use nodes::{BringUp, BringUpError, Nodes, bring_up, find_nodes, hands, pause, restart_all};
 pub use recover::{Leftover, LeftoverKind, leftovers, recover, remove_leftover};
 pub use start::{Plan, StartError, Started, run_steps, start};
 pub use stop::{StopError, stop};
-pub use submit::{Checked, Graded, SubmitError, check, grade, judge_again};
+pub use submit::{Checked, Graded, SubmitError, check, grade, judge_again, last_seen};
+pub use vigil::{Extent, Vigil};
 
 use crate::engine::{Engine, LABEL_ATTEMPT, LABEL_HOME, Labels};
 use crate::lab::Draw;

@@ -125,7 +125,33 @@ pub fn judge_again(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Resul
     Ok(Graded { evidences, report })
 }
 
-fn baseline(store: &Store, attempt: &AttemptId) -> Result<Evidence, SubmitError> {
+/// What was seen of the nodes last, by a check or a grading, and what it is worth under the present rubric. None
+/// where nothing was seen yet, or where it no longer reads: that is told by `history`.
+pub fn last_seen(
+    store: &Store,
+    attempt: &AttemptId,
+    rubric: &Rubric,
+) -> Result<Option<Checked>, SubmitError> {
+    let Ok(baseline) = baseline(store, attempt) else { return Ok(None) };
+    let records = store.records(attempt)?;
+    let mut stored = records
+        .iter()
+        .rev()
+        .filter(|record| record.kind == RecordKind::Evidence)
+        .map_while(|record| Evidence::from_json(&record.body).ok());
+    let evidences = match stored.next() {
+        Some(after) if after.phase == Taken::AfterRestart => {
+            let Some(live) = stored.find(|evidence| evidence.phase == Taken::Live) else { return Ok(None) };
+            Evidences { baseline, live, after_restart: Some(after) }
+        }
+        Some(live) => Evidences { baseline, live, after_restart: None },
+        None => return Ok(None),
+    };
+    let report = judge(rubric, &evidences);
+    Ok(Some(Checked { evidences, report }))
+}
+
+pub(super) fn baseline(store: &Store, attempt: &AttemptId) -> Result<Evidence, SubmitError> {
     let stored: Option<Evidence> = store.latest(attempt, RecordKind::Baseline)?;
     stored.ok_or_else(|| SubmitError::NoBaseline { attempt: attempt.clone() })
 }

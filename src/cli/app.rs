@@ -74,6 +74,11 @@ impl App {
         Self { output, clock: Clock::system(), root, catalog: None, runtime: None, engine: None }
     }
 
+    /// The folder of labs that was asked for, if one was.
+    pub fn root(&self) -> Option<&std::path::Path> {
+        self.root.as_deref()
+    }
+
     /// Where the labs are.
     pub fn catalog(&mut self) -> Result<Catalog, Failure> {
         if self.catalog.is_none() {

@@ -7,15 +7,16 @@ use super::report;
 use crate::advice::nearest;
 use crate::attempt::{Checked, check};
 use crate::evidence::Evidence;
-use crate::grade::{CheckReport, CheckVerdict, Report};
+use crate::grade::{CheckReport, CheckVerdict, Report, where_read};
 use crate::rubric::CheckId;
+use crashcart_facts::Question;
 
 /// Say, fact by fact, what was found and what was wanted
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
     attempt: Option<String>,
-    /// Explain one check: what was asked, where, what was found and why it matters
+    /// Explain one check: where it was read, what was found there, and why it matters
     #[arg(long, value_name = "CHECK")]
     why: Option<String>,
 }
@@ -50,8 +51,11 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             return Err(Failure::plain(Exit::Usage, error, "see `crashcart check` for those that do"));
         };
         let probe = probe(&evidences.live, &check.id);
-        let data = serde_json::json!({ "check": check, "question": probe });
-        app.output.data(&data, |paint| report::why(check, &probe, *paint));
+        let asked = open.rubric.check(&check.id).expect("a report's checks are the rubric's");
+        let place = check.nodes.first().map(|node| where_read(asked, node, &evidences.live));
+        let script = script(asked.ask.template());
+        let data = serde_json::json!({ "check": check, "question": probe, "place": place });
+        app.output.data(&data, |paint| report::why(check, place.as_ref(), script, *paint));
         return Ok(exit_of(&report));
     }
     app.output.data(&report, |paint| {
@@ -82,6 +86,16 @@ fn exit_of(report: &Report) -> Exit {
 fn first_failing(report: &Report) -> Option<&CheckId> {
     let wrong = |check: &&CheckReport| !matches!(check.verdict, CheckVerdict::Pass { .. }) && !check.waits();
     report.checks.iter().find(wrong).map(|check| &check.id)
+}
+
+/// The lines of a script of the rubric's own that is run in the node.
+fn script(question: &Question) -> Option<&str> {
+    match question {
+        Question::Command { argv, .. } => {
+            argv.last().map(|script| script.trim()).filter(|script| script.contains('\n'))
+        }
+        _ => None,
+    }
 }
 
 /// The question as it was put, without what is wanted.

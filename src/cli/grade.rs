@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::message::Failure;
 use super::report;
 use crate::advice::nearest;
-use crate::attempt::{Graded, grade, judge_again};
+use crate::attempt::{Graded, cost_percent, grade, judge_again};
 use crate::grade::{Report, Scorecard, Verdict, scorecard};
 use crate::rubric::Role;
 use crate::store::Stage;
@@ -87,6 +87,8 @@ pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role]) -> Result<(
     // The report's own keys at the top, as they are stored.
     let mut data = serde_json::to_value(report).expect("reports serialise");
     data["roles"] = serde_json::to_value(&cards).expect("scorecards serialise");
+    let (hints, cost) = (open.row.hints, cost_percent(open.row.hints));
+    data["hints"] = serde_json::json!({ "seen": hints, "cost-percent": cost });
     app.output.data(&data, |paint| {
         let mut text = format!(
             "{}\n{}\n{}\n",
@@ -94,6 +96,11 @@ pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role]) -> Result<(
             report::criteria(report, *paint),
             report::totals(report, *paint)
         );
+        if hints > 0 {
+            let left = u64::from(report.totals.earned.0) * u64::from(100 - cost) / 100;
+            let hints = if hints == 1 { "1 hint".to_owned() } else { format!("{hints} hints") };
+            text.push_str(&format!("{left} of {} points after {cost} % for {hints}\n", report.totals.max));
+        }
         for (card, role) in cards.iter().zip(roles) {
             text.push_str(&format!("\n{}", report::scorecard(card, role, *paint)));
         }

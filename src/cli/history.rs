@@ -4,6 +4,8 @@ use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
+use crate::attempt::cost_percent;
+use crate::grade::{TEXT_LIMIT, clean};
 use crate::store::{AttemptId, AttemptRow, Purpose};
 use crate::units::spoken_duration;
 
@@ -60,7 +62,10 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
                 line.row.lab.clone(),
                 line.row.stage.to_string(),
                 spoken_duration(line.time_used_ms),
-                format!("hints {}", line.row.hints),
+                match line.row.hints {
+                    0 => "hints 0".to_owned(),
+                    hints => format!("hints {hints} (-{} %)", cost_percent(hints)),
+                },
                 line.earned.map_or("-".into(), |earned| earned.to_string()),
                 verdict,
                 if line.intact { String::new() } else { paint.bad("its records were changed") },
@@ -93,6 +98,7 @@ fn story(app: &mut App, named: &str) -> Result<Exit, Failure> {
                     (_, Some(earned)) => {
                         format!("{earned} points, {}", body["verdict"].as_str().unwrap_or("no verdict"))
                     }
+                    (body, _) if !body["cost-percent"].is_null() => hint(body),
                     (serde_json::Value::String(text), _) => text.clone(),
                     (serde_json::Value::Number(number), _) => number.to_string(),
                     (body, _) if !body["resumed"].is_null() => "resumed".to_owned(),
@@ -112,6 +118,16 @@ fn story(app: &mut App, named: &str) -> Result<Exit, Failure> {
         return Ok(Exit::NotYet);
     }
     Ok(Exit::Done)
+}
+
+/// A hint that was given: `2 of 3, cost 10 %, told of key-private`.
+fn hint(body: &serde_json::Value) -> String {
+    let number = |name: &str| body[name].as_u64().unwrap_or_default();
+    let mut told = format!("{} of {}, cost {} %", number("hint"), number("of"), number("cost-percent"));
+    if let Some(check) = body["clue"]["check"].as_str() {
+        told.push_str(&format!(", told of {}", clean(check, TEXT_LIMIT)));
+    }
+    told
 }
 
 /// Local time to the minute.

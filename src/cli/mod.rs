@@ -18,6 +18,7 @@ mod grade;
 mod hands;
 mod hint;
 mod history;
+mod home;
 mod image;
 mod lab;
 mod list;
@@ -30,6 +31,8 @@ mod shell;
 mod start;
 mod status;
 mod stop;
+mod takeover;
+mod tmux;
 mod watch;
 
 use std::io::Write;
@@ -113,6 +116,7 @@ pub fn run() -> Exit {
     let output = Output::detect(arguments.json, arguments.quiet);
     let mut app = App::new(output, arguments.root);
     let result = match arguments.command {
+        None if home::wanted(&output) => home::run(&mut app),
         None => next::run(&mut app, &next::Args::default()),
         Some(Command::Doctor(args)) => doctor::run(&mut app, &args),
         Some(Command::Demo(args)) => demo::run(&mut app, &args),

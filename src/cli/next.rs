@@ -1,4 +1,4 @@
-//! `crashcart next`, and `crashcart` alone.
+//! `crashcart next`, and `crashcart` alone where there is no terminal.
 
 use super::app::App;
 use super::exit::Exit;
@@ -11,9 +11,9 @@ pub struct Args {}
 
 /// One thing to do, and why.
 #[derive(Debug, serde::Serialize)]
-struct Advice {
-    command: String,
-    why: String,
+pub(super) struct Advice {
+    pub command: String,
+    pub why: String,
 }
 
 pub fn run(app: &mut App, _args: &Args) -> Result<Exit, Failure> {
@@ -22,7 +22,7 @@ pub fn run(app: &mut App, _args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn advice(app: &mut App) -> Result<Advice, Failure> {
+pub(super) fn advice(app: &mut App) -> Result<Advice, Failure> {
     let store = app.store()?;
     let rows: Vec<_> = store.attempts()?.into_iter().filter(|row| row.purpose == Purpose::Learn).collect();
     let advise = |command: String, why: String| Ok(Advice { command, why });

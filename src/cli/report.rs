@@ -1,7 +1,11 @@
 //! A report as a person reads it.
 
 use super::output::{Paint, table, visible};
-use crate::grade::{CheckReport, CheckVerdict, GuardState, Outcome, Report, RoleVerdict, Scorecard, Verdict};
+use crate::evidence::Place;
+use crate::grade::{
+    CheckReport, CheckVerdict, GuardState, Outcome, Report, RoleVerdict, Scorecard, TEXT_LIMIT, Verdict,
+    clean,
+};
 use crate::rubric::{Effect, Phase, Role};
 
 /// Every check that earns points with what was found and what was wanted, and every guard that does not
@@ -160,8 +164,9 @@ pub fn scorecard(card: &Scorecard, role: &Role, paint: Paint) -> String {
     text
 }
 
-/// One check in full, without its cure.
-pub fn why(check: &CheckReport, probe: &str, paint: Paint) -> String {
+/// One check in full, without its cure: where it was read, how to read the same by hand, what was found. A script
+/// that was run for it is shown as the rubric has it.
+pub fn why(check: &CheckReport, place: Option<&Place>, script: Option<&str>, paint: Paint) -> String {
     if check.waits() {
         return format!(
             "{}\n{}\n\nasked only when grading: it disturbs the node\n",
@@ -170,14 +175,26 @@ pub fn why(check: &CheckReport, probe: &str, paint: Paint) -> String {
         );
     }
     let nodes: Vec<&str> = check.nodes.iter().map(|node| node.as_str()).collect();
-    let mut text = format!("{}\n{}\n\n", paint.strong(&check.id), check.why);
-    let rows = vec![
-        vec!["asked".to_owned(), nodes.join(", ")],
-        vec!["question".to_owned(), probe.to_owned()],
-        vec!["found".to_owned(), check.found().to_owned()],
-        vec!["wanted".to_owned(), check.wanted.clone()],
-        vec!["took".to_owned(), format!("{} ms", check.took_ms)],
-    ];
+    let verdict = match check.verdict {
+        CheckVerdict::Pass { .. } => paint.good("met"),
+        CheckVerdict::Fail { .. } => paint.bad("not met"),
+        CheckVerdict::Unknown { .. } => paint.unsure("unknown"),
+    };
+    let mut text = format!("{}: {verdict}\n{}\n\n", paint.strong(&check.id), check.why);
+    let mut rows = vec![vec!["asked".to_owned(), nodes.join(", ")]];
+    if let Some(place) = place {
+        rows.push(vec!["read from".to_owned(), clean(&place.source, TEXT_LIMIT)]);
+        rows.push(vec!["by hand".to_owned(), clean(&place.by_hand, TEXT_LIMIT)]);
+    }
+    rows.push(vec!["found".to_owned(), check.found().to_owned()]);
+    rows.push(vec!["wanted".to_owned(), check.wanted.clone()]);
+    rows.push(vec!["took".to_owned(), format!("{} ms", check.took_ms)]);
     text.push_str(&table(&rows));
+    if let Some(script) = script {
+        text.push_str("\nthe script, with {{…}} for what is drawn anew each time:\n\n");
+        for line in clean(script, TEXT_LIMIT).lines() {
+            text.push_str(&format!("    {}\n", paint.faint(line)));
+        }
+    }
     text
 }

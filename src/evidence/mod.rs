@@ -3,11 +3,13 @@
 //! Evidence can be judged at any later time, so it carries all that judging needs beside the rubric:
 //! parameters, nonces, planted tokens. It knows no points and no expectation.
 
+mod place;
 mod text;
 
 use std::collections::BTreeMap;
 
 use crashcart_facts::{Fact, Question, Reading};
+pub use place::{Place, place};
 use serde::{Deserialize, Serialize};
 pub use text::*;
 

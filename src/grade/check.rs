@@ -110,7 +110,12 @@ fn per_wanted(texts: &[(&NodeName, String)]) -> String {
     }
 }
 
-fn judge_node(check: &Check, node: &NodeName, context: Context<'_>, evidence: &Evidence) -> CheckVerdict {
+pub(super) fn judge_node(
+    check: &Check,
+    node: &NodeName,
+    context: Context<'_>,
+    evidence: &Evidence,
+) -> CheckVerdict {
     let unknown = |why: String| CheckVerdict::Unknown { why: words::clean(&why, words::TEXT_LIMIT) };
     if let Some(why) = evidence.down_nodes.get(node) {
         // A machine that does not come up has none of what is wanted of it.

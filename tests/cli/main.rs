@@ -12,4 +12,5 @@ mod house;
 mod json;
 mod state;
 mod stories;
+mod terminal;
 mod together;
