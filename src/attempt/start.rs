@@ -31,6 +31,8 @@ use crashcart_facts::{
 
 /// Time that one script of a lab may take, in milliseconds.
 const SCRIPT_MS: u32 = 120_000;
+/// The same in a guest: without KVM, and beside other work, an initramfs takes minutes and a module ten.
+const GUEST_SCRIPT_MS: u32 = 900_000;
 /// Sizes of the tmpfs mounts that every node has.
 const RUN_BYTES: u64 = 64 << 20;
 const TMP_BYTES: u64 = 256 << 20;
@@ -474,7 +476,8 @@ fn ready(
     let unreadable = |source| StartError::Unreadable { script: path.to_owned(), source };
     let text = edit(lab.read(path).map_err(unreadable)?);
     let env = script_environment(draw, node.as_str(), secret);
-    let script = Script { text, env, timeout_ms: SCRIPT_MS };
+    let is_vm = lab.nodes.iter().any(|plan| plan.name == *node && plan.vm.is_some());
+    let script = Script { text, env, timeout_ms: if is_vm { GUEST_SCRIPT_MS } else { SCRIPT_MS } };
     Ok(Ready { node: node.clone(), path: path.to_owned(), script })
 }
 

@@ -104,7 +104,7 @@ pub async fn measure<'a>(
     Ok(all)
 }
 
-async fn end(site: &Site, store: &mut Store, started: Started) -> Result<(), BenchError> {
+pub(super) async fn end(site: &Site, store: &mut Store, started: Started) -> Result<(), BenchError> {
     attempt::stop(site, store, &started.attempt, "measured").await?;
     drop(started.lock);
     Ok(store.forget_trial(&started.attempt)?)

@@ -4,6 +4,7 @@
 //! Knows no screen. What each number must be stands in the site's page on
 //! performance and in [`Measure::bar`].
 
+pub mod driver;
 pub mod gpu;
 pub mod guest;
 
