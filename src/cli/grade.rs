@@ -143,18 +143,5 @@ pub fn role(app: &mut App, name: &str) -> Result<Role, Failure> {
 
 /// All roles, by file name.
 pub fn roles(app: &mut App) -> Result<Vec<Role>, Failure> {
-    let folder = app.catalog()?.graders().join("roles");
-    let unreadable = |error: std::io::Error| {
-        let text = format!("could not read `{}`: {error}", folder.display());
-        Failure::plain(Exit::Usage, text, "roles stand in graders/roles/*.toml")
-    };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    paths.iter().map(|path| Role::read(path).map_err(Failure::from)).collect()
+    Ok(app.catalog()?.roles()?)
 }

@@ -28,6 +28,7 @@ mod reset;
 mod resume;
 mod rubric;
 mod shell;
+mod site;
 mod start;
 mod status;
 mod stop;
@@ -93,6 +94,8 @@ enum Command {
     Lab(lab::Command),
     #[command(subcommand)]
     Rubric(rubric::Command),
+    #[command(subcommand)]
+    Site(site::Command),
     Bench(bench::Args),
     Completions(completions::Args),
 }
@@ -140,6 +143,7 @@ pub fn run() -> Exit {
         Some(Command::Image(command)) => image::run(&mut app, &command),
         Some(Command::Lab(command)) => lab::run(&mut app, &command),
         Some(Command::Rubric(command)) => rubric::run(&mut app, &command),
+        Some(Command::Site(command)) => site::run(&mut app, &command),
         Some(Command::Bench(args)) => bench::run(&mut app, &args),
         Some(Command::Completions(args)) => completions::run(&mut app, &args),
     };

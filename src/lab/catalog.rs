@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Lab, LabError, LabName, NodePlan};
 use crate::advice::{NextStep, nearest};
-use crate::rubric::{NodeKind, Rubric};
+use crate::rubric::{NodeKind, Role, Rubric};
 
 /// The folder that holds `labs/`, `graders/` and `containers/`.
 #[derive(Clone, Debug)]
@@ -91,6 +91,21 @@ impl Catalog {
             }
         }
         Ok((labs, bad))
+    }
+
+    /// All roles, by file name.
+    pub fn roles(&self) -> Result<Vec<Role>, CatalogError> {
+        let folder = self.graders().join("roles");
+        let at = |source| CatalogError::Unreadable { path: folder.clone(), source };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(at)? {
+            let path = entry.map_err(at)?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths.iter().map(|path| Role::read(path)).collect::<Result<_, _>>()?)
     }
 
     /// A lab's rubric, made sure to fit the lab.

@@ -1,7 +1,26 @@
 //! Texts with an attempt's names and numbers in them: briefs, hints, debriefs
-//! (Tera templates of the lab's folder). Later the pages of `site/`.
+//! (Tera templates of the lab's folder). And the site: `site` makes its pages,
+//! `folder` writes them, `serve` shows them on this machine.
+//!
+//! Page building is plain functions over labs, roles and written texts; only
+//! `mine` reads the store, and only `serve` waits.
+
+mod address;
+mod coverage;
+pub mod folder;
+mod labs;
+mod links;
+mod markdown;
+pub mod mine;
+mod plot;
+mod roles;
+pub mod serve;
+mod shelf;
+pub mod site;
 
 use tera::{Context, Tera};
+
+pub use site::{Pages, SiteError};
 
 use crate::advice::NextStep;
 use crate::lab::{Draw, Lab};

@@ -14,6 +14,8 @@
 //!
 //! Knows the command line, the store and the scripted engine's files; judges nothing by itself.
 
+pub mod fetched;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;

@@ -57,6 +57,7 @@ fn every_command_prints_json_when_it_succeeds() {
     assert_eq!(done("history").as_array().map(Vec::len), Some(2));
     let id = bench.attempts()[0].id.to_string();
     assert!(done(&format!("history {id}"))["broken-at"].is_null());
+    assert!(done("site build")["pages"].as_u64().is_some_and(|pages| pages > 5));
     done("image list");
     done("image build");
     done("image prune");

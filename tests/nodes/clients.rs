@@ -7,115 +7,50 @@
 //! build. `clients-image/sweep.py` calls all of nvidia-ml-py.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use crashcart::engine::docker::DockerEngine;
 use crashcart::engine::{ContainerId, Engine, Exec};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::bench::Bench;
+use crate::bench::fetched::Fetched;
 use crate::engine::{base, engine};
 use crate::faults::{done, nodes};
 use crate::gpus::{self, with_image};
 
 const LAB: &str = "monitors";
 
-/// A file of PyPI: its name in the image, its path below `files.pythonhosted.org/packages`, its SHA-256.
-struct Package {
-    name: &'static str,
-    path: &'static str,
-    sha256: &'static str,
-}
-
-/// The newest versions in November 2026. To move on, take path and digest from `https://pypi.org/pypi/NAME/json`.
-const PACKAGES: [Package; 4] = [
-    Package {
+/// The newest versions in November 2026. To move on, take address and digest from `https://pypi.org/pypi/NAME/json`.
+const PACKAGES: [Fetched; 4] = [
+    Fetched {
         name: "nvidia_ml_py-13.615.71-py3-none-any.whl",
-        path: "53/a1/1681dfa1c904d4e3e72e51b55a0ff012d50b766843ef832d584abe2113c6/\
-               nvidia_ml_py-13.615.71-py3-none-any.whl",
+        url: "https://files.pythonhosted.org/packages/\
+              53/a1/1681dfa1c904d4e3e72e51b55a0ff012d50b766843ef832d584abe2113c6/\
+              nvidia_ml_py-13.615.71-py3-none-any.whl",
         sha256: "959bf4adf6fe1308e4bd739e722236b0d1ec8392e2cefad33ff70c311380b9b6",
     },
-    Package {
+    Fetched {
         name: "nvitop-1.7.2-py3-none-any.whl",
-        path: "19/bf/58080a8c4d0d517aeea6758187edfa59300f16e1fb55e7f78693fa05508f/nvitop-1.7.2-py3-none-any.whl",
+        url: "https://files.pythonhosted.org/packages/\
+              19/bf/58080a8c4d0d517aeea6758187edfa59300f16e1fb55e7f78693fa05508f/\
+              nvitop-1.7.2-py3-none-any.whl",
         sha256: "44206b26a8ed808d5f75be32dd37e83c69f80aef0570f8f804600926dea7881b",
     },
-    Package {
+    Fetched {
         name: "glances-4.5.8-py3-none-any.whl",
-        path: "dc/e1/54b0687e7e5011d5244e44dcbde3c7f9bb684901deb1ea7d5b19f8823101/\
-               glances-4.5.8-py3-none-any.whl",
+        url: "https://files.pythonhosted.org/packages/\
+              dc/e1/54b0687e7e5011d5244e44dcbde3c7f9bb684901deb1ea7d5b19f8823101/\
+              glances-4.5.8-py3-none-any.whl",
         sha256: "0634e63f656bc270970117e352fc085dc666395be93f5ba7db48dc2104224f7f",
     },
-    Package {
+    Fetched {
         name: "gpustat.tar.gz",
-        path: "79/c4/46d005aec3bf911cb030467d91e062a5386ff4a03e51874424cacc0f60c1/gpustat-1.1.1.tar.gz",
+        url: "https://files.pythonhosted.org/packages/\
+              79/c4/46d005aec3bf911cb030467d91e062a5386ff4a03e51874424cacc0f60c1/\
+              gpustat-1.1.1.tar.gz",
         sha256: "c18d3ed5518fc16300c42d694debc70aebb3be55cae91f1db64d63b5fa8af9d8",
     },
 ];
-
-impl Package {
-    /// The file in the cache of this checkout, fetched where it is not there.
-    fn cached(&self) -> PathBuf {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages");
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let file = folder.join(self.name);
-        if std::fs::read(&file).is_ok_and(|bytes| self.is(&bytes)) {
-            return file;
-        }
-        let url = format!("https://files.pythonhosted.org/packages/{}", self.path);
-        let bytes = self.fetch(&url);
-        assert!(
-            self.is(&bytes),
-            "{url} came with SHA-256 {}, not {}: something between here and PyPI changes files\n\
-             next: put the right file at {}",
-            hex(&bytes),
-            self.sha256,
-            file.display()
-        );
-        // Whole or not at all: another test run may read meanwhile.
-        let mut whole = tempfile::NamedTempFile::new_in(&folder).expect("a file");
-        std::io::Write::write_all(&mut whole, &bytes).expect("room for a package");
-        whole.persist(&file).expect("a rename in one folder");
-        file
-    }
-
-    fn fetch(&self, url: &str) -> Vec<u8> {
-        // As on this machine, SSL_CERT_FILE and SSL_CERT_DIR included: a proxy may have an authority of its own.
-        let trusted = rustls_native_certs::load_native_certs().certs;
-        let trusted =
-            trusted.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-        let tls = TlsConfig::builder().root_certs(RootCerts::Specific(Arc::new(trusted))).build();
-        let config =
-            ureq::Agent::config_builder().tls_config(tls).timeout_global(Some(Duration::from_secs(120)));
-        let agent = config.build().new_agent();
-        let once = || agent.get(url).call().and_then(|mut answer| answer.body_mut().read_to_vec());
-        // Thrice: a connection that breaks says nothing about what is tested here.
-        let mut tries = (0..3).map(|nth| {
-            std::thread::sleep(Duration::from_secs(2 * nth));
-            once()
-        });
-        tries.find(Result::is_ok).unwrap_or_else(once).unwrap_or_else(|error| {
-            panic!(
-                "could not fetch {url}: {error}\n\
-                 next: let this machine reach files.pythonhosted.org (HTTPS_PROXY is used; SSL_CERT_FILE names the \
-                 certificates of a proxy with its own authority), or put the file into {}",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("packages").join(self.name).display()
-            )
-        })
-    }
-
-    fn is(&self, bytes: &[u8]) -> bool {
-        hex(bytes) == self.sha256
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// The lab of `clients-lab/` on the image of `clients-image/`.
 fn bench() -> Bench {
