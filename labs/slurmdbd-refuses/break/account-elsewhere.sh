@@ -1,0 +1,1 @@
+mariadb --execute "RENAME USER slurm@localhost TO slurm@'$CC_DBHOST'"

@@ -1,0 +1,1 @@
+mariadb --execute "ALTER USER slurm@localhost IDENTIFIED BY '$(openssl rand -hex 12)'"

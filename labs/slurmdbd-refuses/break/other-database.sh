@@ -1,0 +1,1 @@
+sed -i "s/^StorageLoc=.*/StorageLoc=$CC_DATABASE/" /etc/slurm/slurmdbd.conf

@@ -1,0 +1,1 @@
+sed -i "/^DbdHost=/aDbdPort=$CC_PORT" /etc/slurm/slurmdbd.conf

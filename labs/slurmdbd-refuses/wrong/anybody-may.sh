@@ -1,0 +1,5 @@
+# Somebody new gets in, and so does everybody else.
+for node in gpu1 ctl; do
+    ssh $node "sed -i '/^AccountingStorageEnforce=/d' /etc/slurm/slurm.conf"
+done
+systemctl restart slurmctld

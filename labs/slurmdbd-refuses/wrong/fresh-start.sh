@@ -1,0 +1,2 @@
+# Everybody out first.
+scancel --user=ada
