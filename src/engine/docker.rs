@@ -640,7 +640,7 @@ impl Engine for DockerEngine {
         let quota = disk_limits(self.info().await?);
         let options = query::CreateContainerOptionsBuilder::default().name(&spec.name).build();
         self.docker
-            .create_container(Some(options), container_body(spec, quota, open_files(&self.endpoint.address)))
+            .create_container(Some(options), container_body(spec, quota, grantable(&self.endpoint.address)))
             .await
             .map(|created| ContainerId(created.id))
             .map_err(|error| self.explain(&format!("make the container `{}`", spec.name), &spec.image, error))
@@ -840,7 +840,7 @@ impl Terminal for DockerTerminal {
 }
 
 /// What a container is made of, in the engine's words.
-fn container_body(spec: &ContainerSpec, quota: bool, open_files: Option<i64>) -> ContainerCreateBody {
+fn container_body(spec: &ContainerSpec, quota: bool, most: Option<Grantable>) -> ContainerCreateBody {
     let ulimit = |name: &str, soft: i64, hard: i64| ResourcesUlimits {
         name: Some(name.into()),
         soft: Some(soft),
@@ -849,9 +849,12 @@ fn container_body(spec: &ContainerSpec, quota: bool, open_files: Option<i64>) ->
     let disk = i64::try_from(spec.limits.disk_bytes).unwrap_or(i64::MAX);
     // Where a core goes is this machine's `kernel.core_pattern`: outside of the node. None are made.
     let mut ulimits = vec![ulimit("core", 0, 0)];
-    if let Some(most) = open_files {
-        // What systemd gives services and logins on Debian, as far as this machine can.
-        ulimits.push(ulimit("nofile", most.min(1024), most.min(524_288)));
+    if let Some(most) = most {
+        // What systemd gives services and logins on Debian, as far as this machine can; of memory that may be
+        // locked also as the hardest limit, so that a node is the same on every machine.
+        ulimits.push(ulimit("nofile", most.open_files.min(1024), most.open_files.min(524_288)));
+        let locked = most.locked_bytes.min(LOCKED_BYTES);
+        ulimits.push(ulimit("memlock", locked, locked));
     }
     if !quota {
         // The second best: no single file grows past the limit.
@@ -946,14 +949,24 @@ fn container_body(spec: &ContainerSpec, quota: bool, open_files: Option<i64>) ->
     }
 }
 
-/// Most open files that an engine on this machine can grant; none for one elsewhere.
+/// Bytes that a process of a node may lock in memory: systemd's `DefaultLimitMEMLOCK`.
+const LOCKED_BYTES: i64 = 8 << 20;
+
+/// The hard limits up to which an engine can grant some.
+struct Grantable {
+    open_files: i64,
+    locked_bytes: i64,
+}
+
+/// What an engine on this machine can grant; none for one elsewhere.
 ///
-/// An engine refuses to start a container with more than its own hard limit. That limit cannot
-/// be asked for; but a service's is no lower than a login's, and one that we started has ours.
-fn open_files(address: &Address) -> Option<i64> {
+/// An engine refuses to start a container with more than its own hard limits. Those cannot
+/// be asked for; but a service's are no lower than a login's, and one that we started has ours.
+fn grantable(address: &Address) -> Option<Grantable> {
+    use rustix::process::{Resource, getrlimit};
     let Address::Unix(_) = address else { return None };
-    let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
-    Some(hard.map_or(i64::MAX, |hard| i64::try_from(hard).unwrap_or(i64::MAX)))
+    let hard = |of| getrlimit(of).maximum.map_or(i64::MAX, |hard| i64::try_from(hard).unwrap_or(i64::MAX));
+    Some(Grantable { open_files: hard(Resource::Nofile), locked_bytes: hard(Resource::Memlock) })
 }
 
 /// Mount options as systemd has them on Debian: `/run` belongs to root and runs nothing,

@@ -481,7 +481,16 @@ impl Init {
                 self.begin_to_leave();
             }
         }
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        let mut ended = Vec::new();
+        while let Ok(Some(end)) = rustix::process::wait(WaitOptions::NOHANG) {
+            ended.push(end);
+        }
+        // What a process said before it ended counts before its end: a daemon that hands over to another says
+        // MAINPID= and goes.
+        if !ended.is_empty() {
+            self.read_notifications();
+        }
+        for (pid, status) in ended {
             let raw = pid.as_raw_nonzero().get();
             if let Some(index) = self.workers.iter().position(|worker| worker.pid == pid) {
                 let worker = self.workers.swap_remove(index);

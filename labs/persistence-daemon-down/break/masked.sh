@@ -1,0 +1,2 @@
+systemctl disable --quiet nvidia-persistenced
+systemctl mask --quiet nvidia-persistenced

@@ -1,0 +1,2 @@
+nvidia-smi -pm 1
+systemctl restart gpu-power-cap
