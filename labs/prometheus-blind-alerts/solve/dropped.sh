@@ -1,0 +1,3 @@
+#: step keep what alerts need
+sed -i 's/(go|process|promhttp|gpu)_/(go|process|promhttp)_/' /etc/prometheus/prometheus.yml
+systemctl reload prometheus

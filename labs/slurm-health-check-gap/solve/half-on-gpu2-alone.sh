@@ -1,0 +1,2 @@
+# Where the complaint was.
+sed -i 's/\r$//' "/usr/local/sbin/$CC_GATE"
