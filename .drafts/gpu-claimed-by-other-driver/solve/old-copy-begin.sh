@@ -1,0 +1,2 @@
+#: step make the initramfs anew
+systemd-run --quiet --unit=mend --service-type=oneshot --no-block update-initramfs -u

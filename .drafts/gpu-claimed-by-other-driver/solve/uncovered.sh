@@ -1,0 +1,2 @@
+#: step remove the option
+rm "/usr/lib/modprobe.d/$CC_TEAM.conf"

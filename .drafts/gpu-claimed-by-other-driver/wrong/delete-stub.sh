@@ -1,0 +1,1 @@
+rm "/lib/modules/$(uname -r)/kernel/drivers/pci/pci-stub.ko.xz"

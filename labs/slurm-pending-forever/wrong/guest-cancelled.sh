@@ -1,0 +1,2 @@
+# Out of sight.
+scancel --name="$CC_VISIT"

@@ -1,0 +1,2 @@
+# Room for all below the guests.
+sacctmgr --immediate modify account guests set grptres=gres/gpu=64

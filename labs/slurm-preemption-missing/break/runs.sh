@@ -1,0 +1,2 @@
+# The runs as they have been begun under these rules.
+systemctl enable --now research-runs

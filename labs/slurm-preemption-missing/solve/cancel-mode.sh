@@ -1,0 +1,2 @@
+#: step put back instead of cancelled
+sacctmgr --immediate modify qos research set preemptmode=requeue

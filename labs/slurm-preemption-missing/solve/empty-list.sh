@@ -1,0 +1,2 @@
+#: step whom urgent may displace
+sacctmgr --immediate modify qos urgent set preempt=research

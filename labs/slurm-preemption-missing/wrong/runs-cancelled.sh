@@ -1,0 +1,2 @@
+# Room for everybody.
+scancel --user=ada
