@@ -112,9 +112,13 @@ fn each_image_has_the_capabilities_listed_here_and_no_more() {
         // PID 1 makes the device files of GPUs, which cannot be opened; the rest is what dpkg and services
         // that run as other users need.
         ("gpu", "CHOWN DAC_OVERRIDE FOWNER KILL MKNOD SETGID SETUID"),
+        // As gpu; Prometheus and what is around it run as users of their own.
+        ("monitoring", "CHOWN DAC_OVERRIDE FOWNER KILL MKNOD SETGID SETUID"),
         // As gpu; slurmd and sshd change users, munged's files belong to a user of its own, and sshd ends a login
         // with a terminal that it cannot tell the audit system of.
         ("slurm", "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER KILL MKNOD SETGID SETUID SYS_CHROOT"),
+        // As slurm, with two more daemons that are users of their own.
+        ("slurm-accounting", "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER KILL MKNOD SETGID SETUID SYS_CHROOT"),
         // The trainer runs as a user of its own.
         ("trainer", "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID"),
         // Frames between the guest and the network. All else happens in the guest.

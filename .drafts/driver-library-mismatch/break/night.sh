@@ -43,26 +43,29 @@ Setting up libcurl4t64:amd64 ($curl) ...
 Setting up curl ($curl) ...
 Processing triggers for libc-bin ..."
     ;;
-not-built)
-    entry $((night + 21)) $((night + 133)) "Upgrade: $(line)
-Remove: ccache:amd64 (4.11.2-2), libhiredis1.1.0:amd64 (1.2.0-6+b3)
-Error: Sub-process /usr/bin/dpkg returned an error code (1)" "Removing ccache (4.11.2-2) ...
-Removing libhiredis1.1.0:amd64 (1.2.0-6+b3) ...
-$unpacked
-Building module(s).....(bad exit status: 2)
-Failed command:
-make -j2 KERNELRELEASE=$kernel CC='ccache gcc' KERNEL_UNAME=$kernel modules
-
-Error! Bad return status for module build on kernel: $kernel (x86_64)
-Consult /var/lib/dkms/nvidia/$new/build/make.log for more information.
-dpkg: error processing package nvidia-kernel-dkms (--configure):
- installed nvidia-kernel-dkms package post-installation script subprocess returned error exit status 10
-Errors were encountered while processing:
- nvidia-kernel-dkms"
-    ;;
 *)
     entry $((night + 21)) $((night + 127)) "Upgrade: $(line)" "$built"
     ;;
 esac
 touch -d "@$((night + 133))" /var/log/apt/history.log /var/log/apt/term.log
-sed -i "s/^[0-9-]* [0-9:]* /$(date -d "@$((since + 63))" '+%Y-%m-%d %H:%M:%S') /" /var/log/dpkg.log
+
+# dpkg's own log of the upgrade.
+told=$((since + 23))
+say() { printf '%(%F %T)T %s\n' $told "$1"; }
+{
+    say "startup archives unpack"
+    for package in libnvidia-ml1 nvidia-smi nvidia-kernel-common nvidia-kernel-dkms; do
+        say "upgrade $package:amd64 $old-1 $new-1"
+        say "status half-configured $package:amd64 $old-1"
+        say "status unpacked $package:amd64 $old-1"
+        say "status half-installed $package:amd64 $old-1"
+        say "status unpacked $package:amd64 $new-1"
+    done
+    for package in libnvidia-ml1 nvidia-smi nvidia-kernel-common nvidia-kernel-dkms; do
+        say "configure $package:amd64 $new-1 <none>"
+        say "status half-configured $package:amd64 $new-1"
+        [ $package != nvidia-kernel-dkms ] || told=$((since + 100))
+        say "status installed $package:amd64 $new-1"
+    done
+} >> /var/log/dpkg.log
+touch -d "@$told" /var/log/dpkg.log

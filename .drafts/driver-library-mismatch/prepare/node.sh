@@ -1,29 +1,4 @@
-# The repository with a newer driver in it, the nightly updates and the exporter. Nothing is upgraded here.
-old=580.105.08
-new=$CC_DRIVER
-repository=/var/nvidia-driver-local-repo
-work=$(mktemp -d)
-
-for package in libnvidia-ml1 nvidia-smi nvidia-kernel-common nvidia-kernel-dkms; do
-    dpkg-deb --raw-extract "$repository/${package}_$old-1_amd64.deb" "$work/$package"
-    sed -i "s/$old/$new/g" "$work/$package/DEBIAN/control"
-done
-lib=$work/libnvidia-ml1/usr/lib/x86_64-linux-gnu
-mv "$lib/libnvidia-ml.so.$old" "$lib/libnvidia-ml.so.$new"
-ln -sfn "libnvidia-ml.so.$new" "$lib/libnvidia-ml.so.1"
-mv "$work/nvidia-kernel-dkms/usr/src/nvidia-$old" "$work/nvidia-kernel-dkms/usr/src/nvidia-$new"
-sed -i "s/$old/$new/g; s/Wed Oct 29 22:12:53 UTC 2025/Mon Jan 12 20:04:31 UTC 2026/" \
-    "$work/nvidia-kernel-dkms/usr/src/nvidia-$new/dkms.conf" "$work/nvidia-kernel-dkms/usr/src/nvidia-$new/nv-version.h" \
-    "$work/nvidia-kernel-dkms/DEBIAN/postinst" "$work/nvidia-kernel-dkms/DEBIAN/prerm"
-for package in libnvidia-ml1 nvidia-smi nvidia-kernel-common nvidia-kernel-dkms; do
-    file=${package}_$new-1_amd64.deb
-    dpkg-deb --root-owner-group -Zgzip -z1 --build "$work/$package" "$repository/$file" > /dev/null
-    dpkg-deb --field "$repository/$file"
-    printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$file" "$(stat -c %s "$repository/$file")" \
-        "$(sha256sum "$repository/$file" | cut -d' ' -f1)"
-done >> "$repository/Packages"
-rm -r "$work"
-apt-get update --quiet --quiet -o Acquire::Languages=none
+# The nightly updates, the exporter, and the repository with a newer driver in it. Nothing is upgraded here.
 
 cat > /usr/local/sbin/node-updates <<'SCRIPT'
 #!/bin/sh
@@ -134,9 +109,14 @@ RestartSec=5
 [Install]
 WantedBy=multi-user.target
 UNIT
-systemctl daemon-reload
-systemctl enable --quiet gpu-exporter node-updates.timer
-systemctl start node-updates.timer
+# The manager finds units that it has not read yet by itself: reloading it takes seconds.
+ln -s /etc/systemd/system/node-updates.timer /etc/systemd/system/timers.target.wants/
+ln -s /etc/systemd/system/gpu-exporter.service /etc/systemd/system/multi-user.target.wants/
+started=node-updates.timer
+# It opens the library that is there now; where it is to have the night's, break/reloaded.sh starts it.
+[ "$CC_VARIANT" = old-library ] || started+=" gpu-exporter.service"
+# shellcheck disable=SC2086
+systemctl --no-block start $started
 
 cat > /opt/exporter/README <<README
 House rules of this node
@@ -151,3 +131,45 @@ House rules of this node
 - The driver's version changes when somebody is there to watch. It is held (apt-mark) or pinned
   (/etc/apt/preferences.d), so that node-updates leaves it alone and takes everything else.
 README
+
+# The new driver's packages from the old one's: another number of the same length, and so no file of another size.
+python3 -IS - 580.105.08 "$CC_DRIVER" <<'PYTHON'
+import hashlib, io, lzma, sys, tarfile, time
+
+old, new = (text.encode() for text in sys.argv[1:])
+built = b"Wed Oct 29 22:12:53 UTC 2025", b"Mon Jan 12 20:04:31 UTC 2026"
+repository = "/var/nvidia-driver-local-repo"
+index = ""
+for package in "libnvidia-ml1", "nvidia-smi", "nvidia-kernel-common", "nvidia-kernel-dkms":
+    with open(f"{repository}/{package}_{old.decode()}-1_amd64.deb", "rb") as file:
+        deb = file.read()
+    parts, at = deb[:8], 8
+    while at < len(deb):
+        name, size = deb[at:at + 16].strip().decode(), int(deb[at + 48:at + 58])
+        content = deb[at + 60:at + 60 + size]
+        at += 60 + size + size % 2
+        if name == "control.tar.xz" or name == "data.tar.xz" and package in ("libnvidia-ml1", "nvidia-kernel-dkms"):
+            out = io.BytesIO()
+            with tarfile.open(fileobj=io.BytesIO(lzma.decompress(content))) as before, \
+                    tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as after:
+                for member in before:
+                    member.name = member.name.replace(old.decode(), new.decode())
+                    member.linkname = member.linkname.replace(old.decode(), new.decode())
+                    data = before.extractfile(member).read() if member.isfile() else b""
+                    if not member.name.endswith(f".so.{new.decode()}"):
+                        data = data.replace(old, new).replace(*built)
+                    after.addfile(member, io.BytesIO(data))
+                    if member.name == "./control":
+                        control = data.decode()
+            content = lzma.compress(out.getvalue(), preset=0)
+        head = f"{name:16}{int(time.time()):<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n"
+        parts += head.encode() + content + b"\n" * (len(content) % 2)
+    path = f"{package}_{new.decode()}-1_amd64.deb"
+    with open(f"{repository}/{path}", "wb") as file:
+        file.write(parts)
+    index += f"{control}Filename: ./{path}\nSize: {len(parts)}\nSHA256: {hashlib.sha256(parts).hexdigest()}\n\n"
+# What apt-get update would have made of it stands beside it.
+for path in f"{repository}/Packages", "/var/lib/apt/lists/_var_nvidia-driver-local-repo_._Packages":
+    with open(path, "a") as file:
+        file.write(index)
+PYTHON

@@ -1,4 +1,0 @@
-while [ "$SECONDS" -lt 95 ] && [ "$(systemctl is-active mend || true)" = activating ]; do
-    sleep 1
-done
-[ "$(systemctl is-active mend || true)" = inactive ]
