@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -76,6 +77,11 @@ const CLIENTS: usize = 128;
 const CLIENT_BACKLOG: usize = 4 * WINDOW;
 /// Lines of the console that are told.
 const CONSOLE_LINES: usize = 30;
+/// The signal with which a program stops itself that has found a mistake of its own.
+const ABORTED: i32 = libc::SIGABRT;
+/// In the home: how often in a row QEMU has done so while the guest came up.
+const ABORTS: &str = "aborts";
+const ABORTS_IN_A_ROW: u32 = 3;
 
 /// Runs as PID 1 until the guest is off; gives the exit status.
 pub fn main() -> u8 {
@@ -377,6 +383,9 @@ impl Launcher {
             if self.restored && !self.is_adopted() {
                 return Some(self.start_over(&format!("QEMU ended with {status} while it was restored")));
             }
+            if status.signal() == Some(ABORTED) && !matches!(self.guest, Guest::Up) && self.may_boot_again() {
+                return Some(self.boot_again(&format!("QEMU ended with {status} while the guest came up")));
+            }
             self.say(&format!("QEMU ended with {status}; the guest's disk is kept"));
             return Some(1);
         }
@@ -412,12 +421,36 @@ impl Launcher {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        use std::os::unix::process::CommandExt;
+        self.begin_again()
+    }
+
+    /// QEMU stops itself now and then while a guest's firmware or kernel lays out its buses and another processor
+    /// runs (`iotlb_to_section: Assertion …`; known as its issue 1921). To the guest that is a power cut in its
+    /// first seconds. Whoever waits for it asks again.
+    fn boot_again(&mut self, why: &str) -> u8 {
+        self.say(&format!("{why}; the guest boots again"));
+        self.begin_again()
+    }
+
+    /// Whether QEMU has not stopped itself too often in a row; counts this time.
+    fn may_boot_again(&self) -> bool {
+        let file = self.home.join(ABORTS);
+        let before = fs::read_to_string(&file).ok().and_then(|text| text.parse().ok()).unwrap_or(0u32);
+        before < ABORTS_IN_A_ROW && fs::write(&file, (before + 1).to_string()).is_ok()
+    }
+
+    fn begin_again(&self) -> u8 {
         kernel::give_signals_back();
         let error =
             std::process::Command::new("/proc/self/exe").arg0(crashcart_facts::AGENT_PATH).arg("vm").exec();
         self.say(&format!("could not begin again: {error}"));
         1
+    }
+
+    /// The guest is up, and is this node.
+    fn is_up(&mut self) {
+        self.guest = Guest::Up;
+        let _ = fs::remove_file(self.home.join(ABORTS));
     }
 
     // ----- what QEMU and the guest say -----
@@ -556,7 +589,7 @@ impl Launcher {
                 Kind::Exit if frame.number() == 0 => {
                     let _ = fs::write(self.home.join("adopted"), "");
                     let took = self.since().elapsed().as_millis();
-                    self.guest = Guest::Up;
+                    self.is_up();
                     self.say(&format!("the guest is this node, {took} ms after its start"));
                 }
                 Kind::Exit => {
@@ -574,7 +607,7 @@ impl Launcher {
     /// The guest's agent answers.
     fn heard(&mut self, since: Instant) {
         if self.is_adopted() {
-            self.guest = Guest::Up;
+            self.is_up();
             self.say(&format!("the guest answers, {} ms after its start", since.elapsed().as_millis()));
             return;
         }

@@ -160,7 +160,16 @@ pub fn main() -> u8 {
         eprintln!("crashcart-agent: `vm-template` is for PID 1 of a container of its own");
         return 2;
     }
-    match make() {
+    // QEMU stops itself now and then while a guest comes up: see `Launcher::boot_again`.
+    let mut made = make();
+    for _ in 1..TRIES {
+        match &made {
+            Err(why) if why.contains(STOPPED_ITSELF) => println!("crashcart: once more, for {why}"),
+            _ => break,
+        }
+        made = make();
+    }
+    match made {
         Ok(()) => {
             println!("crashcart: done");
             0
@@ -171,6 +180,11 @@ pub fn main() -> u8 {
         }
     }
 }
+
+/// How often a snapshot is tried where QEMU stops itself.
+const TRIES: u32 = 3;
+/// As [`std::process::ExitStatus`] has it.
+const STOPPED_ITSELF: &str = "QEMU ended with signal: 6";
 
 /// What the guest does to itself before it is kept: takes the disk that it was given, writes its own boot menu,
 /// and forgets what all its copies should not remember.
