@@ -18,6 +18,8 @@ SLURM
 echo 'NodeName=gpu[1-2] Name=gpu Type=h100 File=/dev/nvidia[0-7]' > /etc/slurm/gres.conf
 
 if [ "$CC_NODE" = ctl ]; then
+    # Nobody speaks to this database over a network; without this it makes itself a certificate at every start.
+    printf '[mariadbd]\nskip-ssl\n[client]\nskip-ssl\n' > /etc/mysql/mariadb.conf.d/70-local.cnf
     . /usr/local/share/cluster/accounting.sh
     # slurmdbd is of use once it listens, and slurmctld is started after it.
     cat > /etc/systemd/system/slurmdbd.service.d/ready.conf <<'UNIT'

@@ -24,6 +24,8 @@ pub enum Sign {
     Stuck(String),
     /// systemd gave up on starting it, and serves a shell at the console.
     Emergency,
+    /// Its kernel waits for a timer that never rang: an emulated machine's mistake, and none of its own.
+    LostTimer,
 }
 
 impl Console {
@@ -101,6 +103,10 @@ fn line_sign(line: &str) -> Option<Sign> {
     if line.contains("You are in emergency mode") {
         return Some(Sign::Emergency);
     }
+    // kernel/rcu/tree_stall.h, rcu_check_gp_kthread_expired_fqs_timer().
+    if line.contains("kthread timer wakeup didn't happen for") {
+        return Some(Sign::LostTimer);
+    }
     // SeaBIOS, of a disk without a boot loader.
     line.contains("No bootable device").then(|| Sign::Stuck("its disk holds nothing that boots".into()))
 }
@@ -140,6 +146,9 @@ mod tests {
         stuck("error: no such device: 1.\r\n\u{1b}[0mgrub rescue> ", "GRUB");
         stuck("Booting from Hard Disk...\r\nNo bootable device.\r\n", "nothing that boots");
         assert_eq!(signs("You are in emergency mode. After logging in, type\r\n"), [Sign::Emergency]);
+        let stalled =
+            "[   22.4] rcu: rcu_preempt kthread timer wakeup didn't happen for 5251 jiffies! g-1131 f0x0\r\n";
+        assert_eq!(signs(stalled), [Sign::LostTimer]);
         assert_eq!(signs("[    0.0] Linux version 6.12\r\nlogin: "), []);
         assert_eq!(signs("I wrote about grub> once\r\n"), []);
     }

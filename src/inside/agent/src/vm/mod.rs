@@ -221,6 +221,8 @@ struct Launcher {
     leaving: Option<Instant>,
     /// The guest switched itself off.
     switched_off: bool,
+    /// The guest stood still while it came up, and was ended for that.
+    hung: bool,
 }
 
 impl Launcher {
@@ -272,6 +274,7 @@ impl Launcher {
             hardware,
             leaving: None,
             switched_off: false,
+            hung: false,
             running,
             node,
         };
@@ -383,7 +386,8 @@ impl Launcher {
             if self.restored && !self.is_adopted() {
                 return Some(self.start_over(&format!("QEMU ended with {status} while it was restored")));
             }
-            if status.signal() == Some(ABORTED) && !matches!(self.guest, Guest::Up) && self.may_boot_again() {
+            let stopped_itself = status.signal() == Some(ABORTED) || self.hung;
+            if stopped_itself && !matches!(self.guest, Guest::Up) && self.may_boot_again() {
                 return Some(self.boot_again(&format!("QEMU ended with {status} while the guest came up")));
             }
             self.say(&format!("QEMU ended with {status}; the guest's disk is kept"));
@@ -554,6 +558,15 @@ impl Launcher {
                     Sign::Stuck(_) => {}
                     // The agent runs there, too, and tells the rest.
                     Sign::Emergency => self.emergency = true,
+                    // Seen once without KVM, on a busy machine, a second into a boot; the guest stood still for ever.
+                    Sign::LostTimer => {
+                        let boots = !self.restored || self.is_adopted();
+                        let comes = matches!(self.guest, Guest::Coming { .. }) && boots;
+                        if comes && self.accelerator == Accelerator::Tcg && self.leaving.is_none() {
+                            self.hung = true;
+                            let _ = self.running.child.kill();
+                        }
+                    }
                 }
             }
         }
