@@ -50,6 +50,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// A word in quotes, as a shell reads it back.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

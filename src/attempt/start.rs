@@ -183,7 +183,7 @@ async fn raise(
         hosts: (plan.lab.nodes.len() + plan.lab.nodes.iter().filter(|node| node.vm.is_some()).count()) as u8,
     };
     let mut scripts = Scripts::of(plan)?;
-    let has_guests = plan.lab.nodes.iter().any(|node| node.vm.is_some());
+    let has_guests = plan.lab.has_guest();
     let about = if has_guests { Some(site.engine.about().await?) } else { None };
     let devices = about.as_ref().map(kvm_devices).unwrap_or_default();
     let turn = match &about {

@@ -61,8 +61,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let (images, volume) = app.images(&store, &labs.iter().map(|(lab, _)| lab).collect::<Vec<_>>())?;
 
     let mut measures: Vec<Measure> = Vec::new();
-    let has_guest = |lab: &Lab| lab.nodes.iter().any(|node| node.vm.is_some());
-    for (lab, rubric) in labs.iter().filter(|(lab, _)| wanted(Part::Start) && !has_guest(lab)) {
+    for (lab, rubric) in labs.iter().filter(|(lab, _)| wanted(Part::Start) && !lab.has_guest()) {
         app.output.talk(format!("starting {} {runs} times, in turn with `docker run -d` …", lab.name));
         let plan = |turn| bench::plan(lab, rubric, &images, &volume, turn);
         measures.push(app.block_on(bench::start(&site, &mut store, &plan, runs))?);

@@ -36,7 +36,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let mut store = app.store()?;
     let mut open = app.open(&store, args.attempt.as_deref())?;
     let roles = match args.role.iter().any(|name| name == "all") {
-        true => roles(app)?,
+        true => app.catalog()?.roles()?,
         false => args.role.iter().map(|name| role(app, name)).collect::<Result<_, _>>()?,
     };
     let graded = if args.stored {
@@ -127,7 +127,7 @@ pub fn exit_of(report: &Report) -> Exit {
 
 /// One role by name.
 pub fn role(app: &mut App, name: &str) -> Result<Role, Failure> {
-    let roles = roles(app)?;
+    let roles = app.catalog()?.roles()?;
     match roles.iter().position(|role| role.id.as_str() == name) {
         Some(index) => Ok(roles.into_iter().nth(index).expect("just found")),
         None => {
@@ -139,9 +139,4 @@ pub fn role(app: &mut App, name: &str) -> Result<Role, Failure> {
             Err(Failure::plain(Exit::Usage, format!("there is no role `{name}`"), next))
         }
     }
-}
-
-/// All roles, by file name.
-pub fn roles(app: &mut App) -> Result<Vec<Role>, Failure> {
-    Ok(app.catalog()?.roles()?)
 }

@@ -99,11 +99,12 @@ struct Files {
 
 impl Files {
     fn read(app: &mut App) -> Result<Self, Failure> {
-        let (labs, bad) = app.catalog()?.labs()?;
+        let catalog = app.catalog()?;
+        let (labs, bad) = catalog.labs()?;
         // A mistake in a role takes no lab away.
-        let (roles, no_roles) = match super::grade::roles(app) {
+        let (roles, no_roles) = match catalog.roles() {
             Ok(roles) => (roles, None),
-            Err(failure) => (Vec::new(), Some(failure.error)),
+            Err(error) => (Vec::new(), Some(Failure::from(error).error)),
         };
         Ok(Self { labs, bad, roles, no_roles })
     }

@@ -41,7 +41,7 @@ struct Simulated {
 pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
     let Command::Simulate(args) = command;
     let roles: Vec<Role> = match args.roles.is_empty() {
-        true => grade::roles(app)?,
+        true => app.catalog()?.roles()?,
         false => args.roles.iter().map(|name| grade::role(app, name)).collect::<Result<_, _>>()?,
     };
     let catalog = app.catalog()?;
@@ -51,19 +51,13 @@ pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
         labs.push((catalog.rubric(&lab)?, lab.variants[0].name.clone()));
     }
     let labs: Vec<(&Rubric, &VariantName)> = labs.iter().map(|(rubric, variant)| (rubric, variant)).collect();
-    let covered = |role: &Role| {
-        let of = |skill| {
-            labs.iter().any(|(rubric, variant)| rubric.criteria_of(variant).any(|it| it.skill == skill))
-        };
-        role.weights.iter().filter(|(skill, _)| of(**skill)).map(|(_, weight)| weight).sum()
-    };
     let simulated: Vec<Simulated> = roles
         .iter()
-        .map(|role| Simulated {
-            role: role.id.to_string(),
-            title: role.title.clone(),
-            weight_covered: covered(role),
-            profiles: simulate(role, &labs),
+        .map(|role| {
+            let profiles = simulate(role, &labs);
+            // What no lab covers is left out of every card alike.
+            let weight_covered = profiles.first().map_or(0, |played| played.card.weight_covered);
+            Simulated { role: role.id.to_string(), title: role.title.clone(), weight_covered, profiles }
         })
         .collect();
     app.output.data(&simulated, |paint| {

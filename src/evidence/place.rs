@@ -188,7 +188,7 @@ fn shell_word(text: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "/._-+:=@%,".contains(c);
     match !text.is_empty() && text.chars().all(safe) {
         true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+        false => crate::advice::quoted(text),
     }
 }
 

@@ -62,6 +62,11 @@ impl Lab {
         self.variants.iter().find(|variant| variant.name.as_str() == name)
     }
 
+    /// Whether a node has a kernel of its own.
+    pub fn has_guest(&self) -> bool {
+        self.nodes.iter().any(|node| node.vm.is_some())
+    }
+
     /// Variants that real accelerators can have: nothing of the hardware itself is broken.
     pub fn variants_for_real(&self) -> impl Iterator<Item = &Variant> {
         self.variants.iter().filter(|variant| variant.hardware.is_empty())

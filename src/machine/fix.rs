@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{is_program, program};
-use crate::advice::NextStep;
+use crate::advice::{NextStep, quoted};
 use crate::engine::docker::DockerEngine;
 use crate::engine::find::{self, Surroundings};
 use crate::engine::{EngineError, Progress};
@@ -520,13 +520,8 @@ pub fn rerun_in_group() -> std::io::Error {
         Err(error) => return error,
     };
     let words = std::iter::once(program.to_string_lossy().into_owned()).chain(std::env::args().skip(1));
-    let line = words.map(|word| quote(&word)).collect::<Vec<_>>().join(" ");
+    let line = words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ");
     std::process::Command::new("sg").args(["docker", "-c", &line]).exec()
-}
-
-/// A word for a shell.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -662,7 +657,7 @@ mod tests {
 
     #[test]
     fn words_survive_a_shell() {
-        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]

@@ -122,10 +122,8 @@ pub async fn prove(
     let of = |trial: &Trial| {
         labs.iter().find(|(lab, _)| lab.name.as_str() == trial.lab).expect("trials are of these labs")
     };
-    let (guests, containers): (Vec<_>, Vec<_>) = trials
-        .into_iter()
-        .enumerate()
-        .partition(|(_, trial)| of(trial).0.nodes.iter().any(|n| n.vm.is_some()));
+    let (guests, containers): (Vec<_>, Vec<_>) =
+        trials.into_iter().enumerate().partition(|(_, trial)| of(trial).0.has_guest());
     let mut outcomes: Vec<(usize, Outcome)> = Vec::new();
     for (trials, at_once) in [(containers, side_by_side), (guests, side_by_side / 2)] {
         let played = futures_util::stream::iter(trials)

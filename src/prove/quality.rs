@@ -72,7 +72,7 @@ pub struct Quality {
     pub step_mutants_killed: Count,
     /// Cheats of the standard pack that earned nothing.
     pub standard_blocked: Count,
-    /// Cheats of the standard pack that broke a guard or left a check failing which passed in the broken state.
+    /// Cheats of the standard pack that broke a guard.
     pub standard_flagged: Count,
     /// Checks that no trial saw fail: they decide nothing that was tried.
     pub never_failed: BTreeSet<String>,
@@ -134,7 +134,6 @@ impl Quality {
         }
         self.unknown += outcome.judgements.iter().map(|judged| judged.unknown.len()).sum::<usize>();
         self.looks_ms.extend(outcome.look_ms);
-        self.looks_ms.sort_unstable();
     }
 
     fn add(&mut self, lab: &str, other: &Self) {
@@ -153,7 +152,6 @@ impl Quality {
         self.unknown += other.unknown;
         self.broke += other.broke;
         self.looks_ms.extend(&other.looks_ms);
-        self.looks_ms.sort_unstable();
         self.gaps.extend(other.gaps.iter().map(|gap| format!("{lab}: {gap}")));
     }
 }
@@ -175,9 +173,11 @@ pub fn quality(outcomes: &[Outcome], rubrics: &[&Rubric]) -> (BTreeMap<String, Q
         quality.never_failed = idle.map(ToString::to_string).collect();
     }
     let mut total = Quality::default();
-    for (lab, quality) in &labs {
+    for (lab, quality) in &mut labs {
+        quality.looks_ms.sort_unstable();
         total.add(lab, quality);
     }
+    total.looks_ms.sort_unstable();
     (labs, total)
 }
 

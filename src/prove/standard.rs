@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use crashcart_facts::Question;
 use serde::Serialize;
 
-use crate::lab::NodeName;
+use crate::advice::quoted;
+use crate::lab::{Lab, NodeName};
 use crate::rubric::Rubric;
 
 /// Programs that nothing in a node runs without: tampering with them breaks the cheat itself.
@@ -57,6 +58,12 @@ impl Standard {
             Self::Floods => "floods",
             Self::Reapplier => "reapplier",
         }
+    }
+
+    /// Those that this lab's rubric gives something to do with.
+    pub fn of(lab: &Lab, rubric: &Rubric) -> Vec<Self> {
+        let fits = |cheat: &Self| lab.nodes.iter().any(|node| cheat.script(rubric, &node.name).is_some());
+        Self::ALL.into_iter().filter(fits).collect()
     }
 
     /// What is done in this node, or none where the rubric gives nothing to do it with.
@@ -152,11 +159,6 @@ impl Asked {
         asked.files.retain(|path| plain(path) && !kernels(path));
         asked
     }
-}
-
-/// A word for the shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

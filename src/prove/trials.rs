@@ -78,27 +78,27 @@ pub fn trials(lab: &Lab, rubric: &Rubric, seed: u64) -> Vec<Trial> {
             add(TrialKind::WithoutStep { step });
         }
     }
-    let fitting = |cheat: &Standard| lab.nodes.iter().any(|node| cheat.script(rubric, &node.name).is_some());
-    for (place, cheat) in Standard::ALL.into_iter().filter(fitting).enumerate() {
+    for (place, cheat) in Standard::of(lab, rubric).into_iter().enumerate() {
         let turn = place + usize::try_from(seed).unwrap_or(0);
-        kinds.push((lab.variants[turn % lab.variants.len()].name.clone(), TrialKind::Standard { cheat }));
+        kinds.push((variant_at(lab, turn).clone(), TrialKind::Standard { cheat }));
     }
     of_lab(lab, seed, kinds)
 }
 
 /// What a change most often breaks, of many labs, with one seed: of each lab one variant's broken state and two variants'
 /// references; one alternative, one half-solution, one wrong fix, one cheat of its own and one of the standard
-/// pack. Of labs with guests, one variant of two labs, graded broken and then mended on the same node, for starts are dear
-/// there. (A restart is part of every grading, and some labs in containers are about what a restart ends.) What is picked depends on what is in the labs' folders, and is
-/// the same until that changes.
+/// pack. Of labs with guests, one variant of two labs, graded broken and then mended on the same node, for starts are
+/// dear there; in containers not, for every grading restarts, and some of those labs are about what a restart ends. What
+/// is picked depends on what is in the labs' folders, and is the same until that changes.
 pub fn quick_trials(labs: &[(Lab, Rubric)]) -> Vec<Trial> {
-    let (guests, containers): (Vec<_>, Vec<_>) =
-        labs.iter().partition(|(lab, _)| lab.nodes.iter().any(|node| node.vm.is_some()));
+    let (guests, containers): (Vec<_>, Vec<_>) = labs.iter().partition(|(lab, _)| lab.has_guest());
     let mut all: Vec<Trial> = containers.iter().flat_map(|(lab, rubric)| quick(lab, rubric)).collect();
     let first = guests.iter().fold(0, |sum: usize, (lab, _)| sum.wrapping_add(draw(lab)));
     for turn in 0..QUICK_GUESTS.min(guests.len()) {
         let lab = &guests[(first.wrapping_add(turn)) % guests.len()].0;
-        all.extend(of_lab(lab, 1, vec![mended(lab, draw(lab))]));
+        let variant = variant_at(lab, draw(lab));
+        let name = reference(lab, variant).name.clone();
+        all.extend(of_lab(lab, 1, vec![(variant.clone(), TrialKind::Mended { name })]));
     }
     all
 }
@@ -107,7 +107,7 @@ fn quick(lab: &Lab, rubric: &Rubric) -> Vec<Trial> {
     let pick = draw(lab);
     let mut kinds: Vec<(VariantName, TrialKind)> = Vec::new();
     for turn in 0..lab.variants.len().min(2) {
-        let variant = &lab.variants[pick.wrapping_add(turn) % lab.variants.len()].name;
+        let variant = variant_at(lab, pick.wrapping_add(turn));
         if turn == 0 {
             kinds.push((variant.clone(), TrialKind::Pristine));
         }
@@ -139,12 +139,8 @@ fn quick(lab: &Lab, rubric: &Rubric) -> Vec<Trial> {
             kinds.push((variant, refused(wrong)));
         }
     }
-    let fitting = |cheat: &Standard| lab.nodes.iter().any(|node| cheat.script(rubric, &node.name).is_some());
-    let standard: Vec<_> = Standard::ALL.into_iter().filter(fitting).collect();
-    if let Some(cheat) = turn(&standard, pick)
-        && let Some(variant) = on(&[])
-    {
-        kinds.push((variant, TrialKind::Standard { cheat: *cheat }));
+    if let Some(cheat) = turn(&Standard::of(lab, rubric), pick) {
+        kinds.push((variant_at(lab, pick).clone(), TrialKind::Standard { cheat: *cheat }));
     }
     of_lab(lab, 1, kinds)
 }
@@ -170,9 +166,9 @@ fn refused(wrong: &Wrong) -> TrialKind {
     TrialKind::Wrong { name, cheat: kind == WrongKind::Cheat, refused_by }
 }
 
-fn mended(lab: &Lab, pick: usize) -> (VariantName, TrialKind) {
-    let variant = &lab.variants[pick % lab.variants.len()].name;
-    (variant.clone(), TrialKind::Mended { name: reference(lab, variant).name.clone() })
+/// A lab's variants, one after the other and round again.
+fn variant_at(lab: &Lab, turn: usize) -> &VariantName {
+    &lab.variants[turn % lab.variants.len()].name
 }
 
 /// The reference of a variant; every variant has one.
