@@ -14,8 +14,8 @@ use super::stop::remove_all;
 use super::{Accelerators, Collector, Secret, Site, StopError, script_environment};
 use crate::advice::NextStep;
 use crate::engine::{
-    ContainerSpec, EngineError, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN, LABEL_KIND, LABEL_NODE, Limits,
-    Mount, Network, NetworkSpec, REAL_ACCELERATORS, kvm_devices,
+    Condition, ContainerId, ContainerSpec, EngineError, FoundKind, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN,
+    LABEL_KIND, LABEL_NODE, Limits, Mount, Network, NetworkSpec, REAL_ACCELERATORS, kvm_devices,
 };
 use crate::evidence::Taken;
 use crate::image::{Image, ImageError, template};
@@ -26,13 +26,17 @@ use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stag
 use crate::units::{Bytes, hex};
 use crashcart_facts::{
     AGENT_DIR, AGENT_PATH, End, HARDWARE_KEY_VARIABLE, HARDWARE_VARIABLE, HOST_WORD, HardwareAct,
-    NodeHardware, Ran, Reply, Request, Script, TEMPLATE_DIR, VM_VARIABLE, VmNode, VmShape,
+    NodeHardware, QEMU_ENDED, Ran, Reply, Request, Script, TEMPLATE_DIR, VM_VARIABLE, VmNode, VmShape,
 };
 
 /// Time that one script of a lab may take, in milliseconds.
 const SCRIPT_MS: u32 = 120_000;
 /// The same in a guest: without KVM, and beside other work, an initramfs takes minutes and a module ten.
 const GUEST_SCRIPT_MS: u32 = 900_000;
+/// How often nodes are made anew where QEMU ended by itself.
+const ANEW: u32 = 2;
+/// Lines of a node's log in which its launcher says so.
+const LAST_LINES: u32 = 15;
 /// Sizes of the tmpfs mounts that every node has.
 const RUN_BYTES: u64 = 64 << 20;
 const TMP_BYTES: u64 = 256 << 20;
@@ -127,7 +131,17 @@ pub async fn start(site: &Site, store: &mut Store, plan: &Plan<'_>) -> Result<St
     if plan.again.is_some() {
         remove_all(site, &attempt).await?;
     }
-    match raise(site, store, &attempt, plan).await {
+    let mut raised = raise(site, store, &attempt, plan).await;
+    for _ in 0..ANEW {
+        // Nobody has worked in the nodes yet: they are made anew.
+        if raised.is_ok() || !qemu_ended(site, &attempt).await || remove_all(site, &attempt).await.is_err() {
+            break;
+        }
+        let note = "QEMU ended by itself while the nodes were made; they are made anew";
+        store.append(&attempt, RecordKind::Note, &note, site.clock.now_ms())?;
+        raised = raise(site, store, &attempt, plan).await;
+    }
+    match raised {
         Ok(nodes) => Ok(Started { attempt, nodes, lock }),
         Err(error) => {
             // The reason for the failure is worth more than a failure to clean up, which `recover`
@@ -144,6 +158,20 @@ pub async fn start(site: &Site, store: &mut Store, plan: &Plan<'_>) -> Result<St
             Err(error)
         }
     }
+}
+
+/// Whether QEMU, and with it a guest of this attempt, ended by itself: it finds a mistake of its own now and then
+/// when processors of a guest change its memory map while others run (issue 1921 of QEMU).
+async fn qemu_ended(site: &Site, attempt: &AttemptId) -> bool {
+    for thing in site.engine.list(&site.labels(attempt)).await.unwrap_or_default() {
+        if matches!(thing.kind, FoundKind::Container(condition) if condition != Condition::Running)
+            && let Ok(log) = site.engine.logs(&ContainerId(thing.id), LAST_LINES).await
+            && log.contains(QEMU_ENDED)
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// Takes an attempt whose start was interrupted.

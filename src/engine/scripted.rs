@@ -150,6 +150,9 @@ pub struct Fault {
     /// This process is killed.
     #[serde(default)]
     pub kill: Option<Kill>,
+    /// The container that it is done on ends meanwhile, and this is the last that its log says.
+    #[serde(default)]
+    pub last_words: Option<String>,
 }
 
 impl Fault {
@@ -206,6 +209,8 @@ struct ContainerState {
     marks: BTreeSet<String>,
     /// Files planted and not removed, by path.
     planted: BTreeMap<String, String>,
+    #[serde(default)]
+    log: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -263,7 +268,7 @@ impl ScriptedEngine {
             Place::Memory { state, replies, faults } => {
                 let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 let fault = state.count(name, on, faults);
-                (state.perform(fault.as_ref(), name, work, replies), fault)
+                (state.perform(fault.as_ref(), name, on, work, replies), fault)
             }
             Place::Folder(folder) => {
                 let unreadable = |source| EngineError::Unreadable { path: folder.clone(), source };
@@ -277,7 +282,7 @@ impl ScriptedEngine {
                 let fault = state.count(name, on, &faults);
                 // The count is kept whatever becomes of the operation, or a fault would never be over.
                 write_json(&folder.join("engine.json"), &state).map_err(unreadable)?;
-                let result = state.perform(fault.as_ref(), name, work, &replies);
+                let result = state.perform(fault.as_ref(), name, on, work, &replies);
                 write_json(&folder.join("engine.json"), &state).map_err(unreadable)?;
                 (result, fault)
             }
@@ -317,10 +322,17 @@ impl State {
         &mut self,
         fault: Option<&Fault>,
         name: &str,
+        on: &str,
         work: impl FnOnce(&mut Self, &Replies) -> Result<T, EngineError>,
         replies: &Replies,
     ) -> Result<T, EngineError> {
         match fault {
+            Some(Fault { last_words: Some(words), .. }) => {
+                let container = self.container(on)?;
+                container.condition = Condition::Exited;
+                container.log.clone_from(words);
+                Err(refused(name, 409, "the container has ended"))
+            }
             Some(Fault { kill: Some(Kill::Before), .. }) => die(),
             Some(Fault { error: Some(error), .. }) => Err(refused(name, 500, error)),
             _ => work(self, replies),
@@ -739,6 +751,7 @@ impl Engine for ScriptedEngine {
                 starts: 0,
                 marks: BTreeSet::new(),
                 planted: BTreeMap::new(),
+                log: String::new(),
             });
             Ok(ContainerId(id))
         })
@@ -891,7 +904,7 @@ impl Engine for ScriptedEngine {
     }
 
     async fn logs(&self, id: &ContainerId, _lines: u32) -> Result<String, EngineError> {
-        self.operate("logs", &id.0, |state, _| state.container(&id.0).map(|_| String::new())).await
+        self.operate("logs", &id.0, |state, _| state.container(&id.0).map(|it| it.log.clone())).await
     }
 
     async fn list(&self, labels: &Labels) -> Result<Vec<Found>, EngineError> {

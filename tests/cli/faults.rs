@@ -4,6 +4,7 @@
 
 use crashcart::cli::exit::Exit;
 use crashcart::store::{Record, Stage};
+use crashcart_facts::QEMU_ENDED;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Printed, Ran};
@@ -258,6 +259,34 @@ fn what_cannot_be_removed_keeps_nobody_from_another_lab() {
     assert!(doctor.stdout.contains("an interrupted stop"), "{}", doctor.stdout);
     bench.faults(json!({}));
     nothing_is_left(&bench, "well again");
+}
+
+#[test]
+fn nodes_are_made_anew_where_qemu_ended_by_itself() {
+    let ends = |words: &str| {
+        let bench = Bench::new().lab("key-exposed");
+        bench.faults(json!({ "exec-batch": { "at": 1, "last-words": words } }));
+        bench
+    };
+    let by_itself = format!("{QEMU_ENDED} signal: 6 (SIGABRT) (core dumped); the guest's disk is kept");
+
+    let bench = ends(&by_itself);
+    bench.run("start key-exposed --seed 7").succeeds();
+    assert_eq!(bench.attempts().iter().map(|row| row.stage).collect::<Vec<_>>(), [Stage::Running]);
+    bench.run("check").ends_with(Exit::NotYet);
+    nothing_is_left(&bench, "made anew");
+
+    // Whatever else ends a node is the lab's own affair, and told at once.
+    let bench = ends("Out of memory");
+    bench.run("start key-exposed --seed 7").fails(Exit::Machine);
+    assert_eq!(bench.attempts().iter().map(|row| row.stage).collect::<Vec<_>>(), [Stage::Stopped]);
+
+    // Three times is not by chance.
+    let bench = Bench::new().lab("key-exposed");
+    bench.faults(json!({ "exec-batch": { "last-words": by_itself } }));
+    bench.run("start key-exposed --seed 7").fails(Exit::Machine);
+    assert_eq!(bench.attempts().iter().map(|row| row.stage).collect::<Vec<_>>(), [Stage::Stopped]);
+    assert_eq!(bench.objects(), [""; 0]);
 }
 
 #[test]

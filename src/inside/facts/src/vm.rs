@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub const VM_VARIABLE: &str = "CRASHCART_VM";
 /// Where the volume with the snapshot of a booted guest stands in a vm node, read-only.
 pub const TEMPLATE_DIR: &str = "/.crashcart-template";
+/// How the launcher of a vm node begins the line that says that QEMU ended by itself, in the engine's log.
+pub const QEMU_ENDED: &str = "crashcart: QEMU ended with";
 
 /// What a guest has. Guests of one shape are restored from one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -40,8 +40,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crashcart_facts::{
-    Answer, Envelope, Fact, GuestCondition, GuestState, Question, REPLY_LIMIT, REQUEST_LIMIT, Reading, Reply,
-    Request, TEMPLATE_DIR, VM_VARIABLE, VmNode,
+    Answer, Envelope, Fact, GuestCondition, GuestState, QEMU_ENDED, Question, REPLY_LIMIT, REQUEST_LIMIT,
+    Reading, Reply, Request, TEMPLATE_DIR, VM_VARIABLE, VmNode,
 };
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -390,7 +390,7 @@ impl Launcher {
             if stopped_itself && !matches!(self.guest, Guest::Up) && self.may_boot_again() {
                 return Some(self.boot_again(&format!("QEMU ended with {status} while the guest came up")));
             }
-            self.say(&format!("QEMU ended with {status}; the guest's disk is kept"));
+            let _ = writeln!(io::stdout().lock(), "\n{QEMU_ENDED} {status}; the guest's disk is kept");
             return Some(1);
         }
         if let Some(until) = self.leaving
