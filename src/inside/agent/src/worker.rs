@@ -8,13 +8,16 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
-use crashcart_facts::{Answer, Asked, Hello, PROTOCOL, Ran, Reading, Reply, Request, Script, TEXT_LIMIT};
+use crashcart_facts::{
+    Answer, Asked, Envelope, Hello, PROTOCOL, Question, Ran, Reading, Reply, Request, Script, TEXT_LIMIT,
+};
 
 use crate::accounts::Accounts;
 use crate::collect::Collector;
 use crate::guest::systemd::Systemd;
 use crate::init::Init;
 use crate::program::{self, Program, SEARCH_PATH};
+use crate::relay;
 use crate::rooted::{Link, Root};
 
 /// An answer that says why there is none.
@@ -133,10 +136,34 @@ fn collect(
             Reading::Unreadable { why: "the time for all questions ran out before the second reading".into() }
         } else {
             std::thread::sleep(due.saturating_duration_since(now));
-            collector.read(&asked[index].question)
+            match init.in_guest {
+                true => collector.read(&asked[index].question),
+                false => ask_anew(&asked[index].question, deadline),
+            }
         });
     }
     Reply::Collected { answers }
+}
+
+/// The second reading of a question. What PID 1 keeps for itself, services and accelerators, stands still in this
+/// copy of it: PID 1 is asked once more, for a copy of what it is now.
+fn ask_anew(question: &Question, deadline: Instant) -> Reading {
+    let asked = vec![Asked { question: question.clone(), again_after_ms: 0 }];
+    let budget_ms = ms(deadline.saturating_duration_since(Instant::now()));
+    let request = Envelope::new(Request::Collect { asked, budget_ms });
+    let reply = serde_json::to_vec(&request)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| relay::ask(&bytes).map_err(|why| why.to_string()))
+        .and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+    let why = match reply {
+        Ok(Reply::Collected { answers }) => match answers.into_iter().next() {
+            Some(answer) => return answer.reading,
+            None => "no answer".to_owned(),
+        },
+        Ok(Reply::Refused { why }) | Err(why) => why,
+        Ok(_) => "another answer".to_owned(),
+    };
+    Reading::Unreadable { why: format!("the second reading failed: {why}") }
 }
 
 /// Holds a script in an anonymous file. Bash is given its descriptor and

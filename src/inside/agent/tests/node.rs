@@ -306,6 +306,28 @@ fn a_batch_is_done_in_order_and_ends_where_something_fails() {
 }
 
 #[test]
+fn a_second_reading_sees_what_has_become_of_a_service_meanwhile() {
+    let node = Node::start();
+    let unit = "printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nExecStart=/bin/sleep 0.1\\nRestart=always\\n\
+                RestartSec=0\\n' > /etc/systemd/system/restless.service\n\
+                systemctl daemon-reload\nsystemctl start restless";
+    assert_eq!(node.run(unit, 10_000).end, End::Exit(0));
+    let asked = vec![Asked {
+        question: Question::Service { unit: "restless.service".into() },
+        again_after_ms: 3_000,
+    }];
+    let Reply::Collected { answers } = node.call(Request::Collect { asked, budget_ms: 20_000 }) else {
+        panic!("no answers")
+    };
+    let restarts = |reading: &Reading| match reading {
+        Reading::Known(Fact::Service(service)) => service.restarts,
+        other => panic!("{other:?}"),
+    };
+    let again = answers[0].again.as_ref().expect("it was asked twice");
+    assert!(restarts(again) > restarts(&answers[0].reading), "{answers:?}");
+}
+
+#[test]
 fn scripts_run_whole_and_die_whole() {
     let node = Node::start();
     let ran = node.run("echo \"$CC_NODE $HOME\"; echo err >&2; false; echo not reached", 5_000);
