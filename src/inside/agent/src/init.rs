@@ -203,11 +203,12 @@ pub struct Init {
     pub in_guest: bool,
 }
 
-/// Runs in the guest of a vm node, below the process that holds the port; gives the exit status.
-pub fn guest_main() -> u8 {
+/// Runs in the guest of a vm node, below the process that holds the port; gives the exit status. `listener` listens
+/// already: the host may ask as soon as the port is open.
+pub fn guest_main(listener: OwnedFd) -> u8 {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    match Init::new() {
+    match Init::new(listener) {
         Ok(mut init) => {
             init.in_guest = true;
             init.run()
@@ -228,7 +229,7 @@ pub fn main() -> u8 {
     // Before anything else can run in the node.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     keep_strangers_off();
-    match Init::new() {
+    match listen().and_then(Init::new) {
         Ok(mut init) => init.run(),
         Err(error) => {
             eprintln!("crashcart-agent: could not begin: {error}");
@@ -249,7 +250,8 @@ fn keep_strangers_off() {
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-fn bind_agent_socket() -> std::io::Result<OwnedFd> {
+/// The agent's socket, where requests wait until they are taken.
+pub fn listen() -> std::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new_abstract_name(SOCKET)?)?;
@@ -269,8 +271,7 @@ fn bind_datagrams(path: &str) -> std::io::Result<OwnedFd> {
 }
 
 impl Init {
-    fn new() -> std::io::Result<Self> {
-        let listener = bind_agent_socket()?;
+    fn new(listener: OwnedFd) -> std::io::Result<Self> {
         // Its socket, too, is bound before anybody else could.
         let hardware = Hardware::from_environment();
         let signals = kernel::take_signals()?;

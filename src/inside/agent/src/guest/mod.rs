@@ -44,10 +44,12 @@ const CHANNELS: usize = 128;
 
 /// Runs until the port is gone for good; gives the exit status.
 pub fn main() -> u8 {
-    let init = match kernel::fork(|| i32::from(crate::init::guest_main())) {
+    let init = crate::init::listen()
+        .and_then(|listener| Ok(kernel::fork(move || i32::from(crate::init::guest_main(listener)))?));
+    let init = match init {
         Ok(pid) => pid,
         Err(error) => {
-            eprintln!("crashcart-agent: could not fork: {error}");
+            eprintln!("crashcart-agent: could not begin: {error}");
             return 1;
         }
     };
