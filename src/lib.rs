@@ -12,6 +12,7 @@ pub mod image;
 pub mod lab;
 pub mod machine;
 pub mod node;
+pub mod progress;
 pub mod prove;
 pub mod publish;
 pub mod rubric;

@@ -7,6 +7,11 @@ use crate::advice::NextStep;
 use crate::engine::{EngineError, FoundKind};
 use crate::store::{AttemptId, RecordKind, Stage, Store, StoreError};
 
+/// The note of an attempt that was ended to begin its lab anew.
+pub const ENDED_BY_RESET: &str = "reset";
+/// The note of an attempt that `crashcart demo` mended by itself.
+pub const ENDED_BY_DEMO: &str = "demo over";
+
 /// Why an attempt could not be ended wholly.
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {
@@ -32,7 +37,7 @@ impl NextStep for StopError {
     }
 }
 
-/// Ends an attempt. Running it again finishes what a killed run began.
+/// Ends an attempt, with a note that says why. Running it again finishes what a killed run began.
 pub async fn stop(site: &Site, store: &mut Store, attempt: &AttemptId, why: &str) -> Result<(), StopError> {
     store.set_stage(attempt, Stage::Stopping, site.clock.now_ms())?;
     remove_all(site, attempt).await?;

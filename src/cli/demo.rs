@@ -3,7 +3,7 @@
 use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
-use crate::attempt::{grade, run_steps, stop};
+use crate::attempt::{ENDED_BY_DEMO, grade, run_steps, stop};
 use crate::lab::{SolutionKind, applies};
 use crate::store::{AttemptRow, Purpose, Stage};
 
@@ -85,7 +85,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let graded = app.block_on(grade(&site, &mut store, &attempt, &nodes, &open.rubric, &draw, &told))?;
     let role = super::grade::role(app, super::grade::DEMO_ROLE)?;
     super::grade::show(app, &open, &graded, &[role])?;
-    app.block_on(stop(&site, &mut store, &attempt, "demo over"))?;
+    app.block_on(stop(&site, &mut store, &attempt, ENDED_BY_DEMO))?;
     drop(lock);
     app.output.talk("next:  run `crashcart demo` on a terminal and mend it yourself");
     Ok(super::grade::exit_of(&graded.report))

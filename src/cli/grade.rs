@@ -21,7 +21,8 @@ pub const DEMO_ROLE: &str = "machine-learning-engineer";
 pub struct Args {
     /// The lab or attempt, where several are running
     attempt: Option<String>,
-    /// Score it for this role too; may be given several times, `all` means each
+    /// Score it for this role too; may be given several times, `all` means each. Without it, for the role that you
+    /// follow
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
     /// Judge the evidence of the last grading again, under the rubric as it is now; touches no node
@@ -35,9 +36,14 @@ pub struct Args {
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let mut store = app.store()?;
     let mut open = app.open(&store, args.attempt.as_deref())?;
-    let roles = match args.role.iter().any(|name| name == "all") {
-        true => app.catalog()?.roles()?,
-        false => args.role.iter().map(|name| role(app, name)).collect::<Result<_, _>>()?,
+    let roles = match &args.role[..] {
+        // A mistake in a role is told by `path`, and keeps nobody from his grading.
+        [] => {
+            let roles = app.catalog()?.roles().unwrap_or_default();
+            super::path::followed(&store, &roles)?.cloned().into_iter().collect()
+        }
+        names if names.iter().any(|name| name == "all") => app.catalog()?.roles()?,
+        names => names.iter().map(|name| role(app, name)).collect::<Result<_, _>>()?,
     };
     let graded = if args.stored {
         judge_again(&store, &open.row.id, &open.rubric)?

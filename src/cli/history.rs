@@ -5,8 +5,9 @@ use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
 use crate::attempt::cost_percent;
-use crate::grade::{TEXT_LIMIT, clean};
-use crate::store::{AttemptId, AttemptRow, Purpose};
+use crate::grade::{TEXT_LIMIT, clean, short};
+use crate::progress::{columns, series};
+use crate::store::{AttemptId, AttemptRow, Purpose, Store};
 use crate::units::spoken_duration;
 
 /// Show past attempts and their scores
@@ -14,6 +15,15 @@ use crate::units::spoken_duration;
 pub struct Args {
     /// Tell the story of one attempt: its id
     attempt: Option<String>,
+    /// Show how each skill moved over time
+    ///
+    /// Of each lab the newest attempt counts, its points after what its hints cost. A column is a stretch of time, its
+    /// height the share of the points at its end.
+    #[arg(long, conflicts_with = "attempt")]
+    skills: bool,
+    /// Draw with digits, for terminals without Unicode: 7 is 70 % and more
+    #[arg(long, requires = "skills")]
+    ascii: bool,
 }
 
 /// One attempt, as shown.
@@ -34,6 +44,9 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let store = app.store()?;
     if let Some(named) = &args.attempt {
         return story(app, named);
+    }
+    if args.skills {
+        return skills(app, &store, args.ascii || !unicode());
     }
     let scores = store.scores()?;
     let mut lines = Vec::new();
@@ -77,6 +90,73 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         app.output.talk("nothing has been tried yet\nnext:  crashcart next");
     }
     Ok(Exit::Done)
+}
+
+/// Characters beside a plot.
+const BESIDE: usize = 31;
+/// Most and least columns of a plot.
+const MOST_COLUMNS: usize = 60;
+const LEAST_COLUMNS: usize = 8;
+/// Characters of a skill's name.
+const NAME: usize = 20;
+
+/// How each skill moved, a line each.
+fn skills(app: &mut App, store: &Store, ascii: bool) -> Result<Exit, Failure> {
+    let past = super::path::past(store)?;
+    let series = series(&past);
+    let width = app.output.width();
+    app.output.data(&series, |paint| {
+        let moments = || series.iter().flat_map(|it| &it.marks).map(|mark| mark.at_ms);
+        let (Some(from), Some(to)) = (moments().min(), moments().max()) else { return String::new() };
+        let count = width.saturating_sub(BESIDE).clamp(LEAST_COLUMNS, MOST_COLUMNS);
+        // With one moment alone there is no time to draw.
+        let count = if from == to { 1 } else { count };
+        let mut rows = vec![["SKILL", "", "SHOWN", ""].map(|head| paint.faint(head)).to_vec()];
+        for one in &series {
+            let plot: String =
+                columns(&one.marks, from, to, count).into_iter().map(|share| column(share, ascii)).collect();
+            rows.push(vec![
+                one.skill.to_string(),
+                short(one.title, NAME),
+                format!("{} %", one.now.share_bp / 100),
+                plot,
+            ]);
+        }
+        let scale = match ascii {
+            true => "0 is below 10 %, 9 is 90 % and more",
+            false => "from 0 % to 100 %",
+        };
+        let from = past.minute(from);
+        let span = match count {
+            1 => from,
+            _ => format!("{from} to {}", past.minute(to)),
+        };
+        format!("{}\n{}\n", table(&rows), paint.faint(format!("{span}, {scale}")))
+    });
+    match series.is_empty() {
+        true => app.output.talk("nothing has been graded yet\nnext:  crashcart next"),
+        false => app.output.talk("next:  crashcart path"),
+    }
+    Ok(Exit::Done)
+}
+
+/// One column of a plot. A share is never nothing: where there is none, the column is blank.
+fn column(share_bp: Option<u32>, ascii: bool) -> char {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    const DIGITS: [char; 10] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+    let steps: &[char] = if ascii { &DIGITS } else { &HEIGHTS };
+    let step = |share: u32| (share as usize * steps.len() / 10_000).min(steps.len() - 1);
+    share_bp.map_or(' ', |share| steps[step(share)])
+}
+
+/// Whether the terminal shows more than ASCII, as the locale says; where that says nothing, it does.
+fn unicode() -> bool {
+    let named = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(named);
+    locale.is_none_or(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
 }
 
 /// All records of one attempt, in order.

@@ -12,6 +12,8 @@ use super::output::Output;
 use super::takeover::{self, Event, Lent, Stay, Takeover};
 use crate::grade::{Report, RoleVerdict, scorecard};
 use crate::lab::{Lab, LabName};
+use crate::progress::schedule::spoken_due;
+use crate::progress::{Offer, plan};
 use crate::rubric::Role;
 use crate::screen::Look;
 use crate::screen::home::{self as screen, Act, Home};
@@ -92,6 +94,8 @@ pub fn arguments(app: &App, words: &[String]) -> Vec<OsString> {
 struct Files {
     labs: Vec<Lab>,
     bad: Vec<LabName>,
+    /// The same labs as paths take them.
+    offers: Vec<Offer>,
     roles: Vec<Role>,
     /// Why there are no roles.
     no_roles: Option<String>,
@@ -106,7 +110,8 @@ impl Files {
             Ok(roles) => (roles, None),
             Err(error) => (Vec::new(), Some(Failure::from(error).error)),
         };
-        Ok(Self { labs, bad, roles, no_roles })
+        let offers = super::path::offers(app, labs.clone())?;
+        Ok(Self { labs, bad, offers, roles, no_roles })
     }
 }
 
@@ -114,7 +119,10 @@ impl Files {
 fn state(app: &mut App, store: &Store, files: &Files) -> Result<screen::State, Failure> {
     let best = super::list::best(store)?;
     let passed = |name: &str| best.get(name).is_some_and(|score| score.verdict == "passed");
-    let advice = super::next::advice(app)?;
+    let past = super::path::past(store)?;
+    let today = past.day(app.clock.now_ms());
+    let followed = super::path::followed(store, &files.roles)?;
+    let advice = super::next::advice(store, &past, followed, &files.offers, today)?;
     let mut running = Vec::new();
     for row in store.attempts()? {
         if row.purpose == Purpose::Learn {
@@ -152,12 +160,7 @@ fn state(app: &mut App, store: &Store, files: &Files) -> Result<screen::State, F
         *done += usize::from(lab.passed);
         *all += 1;
     }
-    let mut reports: Vec<Report> = Vec::new();
-    for score in best.values() {
-        let report = store.graded(score)?.and_then(|report| serde_json::from_value(report).ok());
-        reports.extend(report);
-    }
-    let reports: Vec<&Report> = reports.iter().collect();
+    let reports: Vec<&Report> = past.best().into_values().collect();
     let roles = files.roles.iter().map(|role| {
         let card = scorecard(role, &reports);
         screen::Role {
@@ -166,6 +169,7 @@ fn state(app: &mut App, store: &Store, files: &Files) -> Result<screen::State, F
             covered: card.weight_covered,
             mark: card.pass_bp / 100,
             met: card.verdict == RoleVerdict::Pass,
+            followed: followed.is_some_and(|followed| followed.id == role.id),
         }
     });
     let bad = files.bad.iter().map(|name| format!("lab {name} has mistakes: see crashcart lab lint {name}"));
@@ -177,6 +181,15 @@ fn state(app: &mut App, store: &Store, files: &Files) -> Result<screen::State, F
         tracks: tracks
             .into_iter()
             .map(|(name, (passed, labs))| screen::Track { name, passed, labs })
+            .collect(),
+        returns: plan(followed, &past, &files.offers, today)
+            .returns
+            .into_iter()
+            .map(|back| screen::Return {
+                due: spoken_due(back.due_in_days),
+                is_due: back.due_in_days <= 0,
+                lab: back.lab,
+            })
             .collect(),
         remarks: bad.chain(files.no_roles.clone()).collect(),
     })

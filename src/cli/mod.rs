@@ -23,6 +23,7 @@ mod image;
 mod lab;
 mod list;
 mod next;
+mod path;
 mod pause;
 mod reset;
 mod resume;
@@ -73,6 +74,7 @@ enum Command {
     Demo(demo::Args),
     List(list::Args),
     Next(next::Args),
+    Path(path::Args),
     Start(start::Args),
     Brief(brief::Args),
     Status(status::Args),
@@ -125,6 +127,7 @@ pub fn run() -> Exit {
         Some(Command::Demo(args)) => demo::run(&mut app, &args),
         Some(Command::List(args)) => list::run(&mut app, &args),
         Some(Command::Next(args)) => next::run(&mut app, &args),
+        Some(Command::Path(args)) => path::run(&mut app, &args),
         Some(Command::Start(args)) => start::run(&mut app, &args),
         Some(Command::Brief(args)) => brief::run(&mut app, &args),
         Some(Command::Status(args)) => status::run(&mut app, &args),

@@ -162,7 +162,7 @@ fn table_within(rows: &[Vec<String>], screen: Option<usize>) -> String {
 }
 
 /// Words in lines of so many characters; those below the first are indented.
-fn fold(text: &str, width: usize, indent: usize) -> String {
+pub fn fold(text: &str, width: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut used = 0;
     for word in text.split(' ') {

@@ -131,19 +131,7 @@ pub fn criteria(report: &Report, paint: Paint) -> String {
 
 /// What the report means for one role.
 pub fn scorecard(card: &Scorecard, role: &Role, paint: Paint) -> String {
-    let percent = |bp: u32| format!("{}.{:02} %", bp / 100, bp % 100);
-    let verdict = match card.verdict {
-        RoleVerdict::Pass => paint.good("met"),
-        RoleVerdict::Fail => paint.bad("not met"),
-        RoleVerdict::Incomplete => paint.unsure("more labs needed"),
-    };
-    let score = card.score_bp.map_or("-".into(), percent);
-    let mut text = format!(
-        "{}: {verdict}; {score} (mark {}) over {} % of the role's weight\n",
-        paint.strong(&role.title),
-        percent(card.pass_bp),
-        card.weight_covered,
-    );
+    let mut text = format!("{}\n", standing(card, role, paint));
     let mut rows = Vec::new();
     for skill in card.skills.iter().filter(|skill| skill.available.0 > 0) {
         let core = if skill.core { "core" } else { "" };
@@ -162,6 +150,23 @@ pub fn scorecard(card: &Scorecard, role: &Role, paint: Paint) -> String {
         text.push_str(&format!("  not in this lab: {}\n", skills.join(", ")));
     }
     text
+}
+
+/// The first line of a scorecard: verdict, score, mark, and how much of the role that is about.
+pub fn standing(card: &Scorecard, role: &Role, paint: Paint) -> String {
+    let percent = |bp: u32| format!("{}.{:02} %", bp / 100, bp % 100);
+    let verdict = match card.verdict {
+        RoleVerdict::Pass => paint.good("met"),
+        RoleVerdict::Fail => paint.bad("not met"),
+        RoleVerdict::Incomplete => paint.unsure("more labs needed"),
+    };
+    let score = card.score_bp.map_or("-".into(), percent);
+    format!(
+        "{}: {verdict}; {score} (mark {}) over {} % of the role's weight",
+        paint.strong(&role.title),
+        percent(card.pass_bp),
+        card.weight_covered,
+    )
 }
 
 /// One check in full, without its cure: where it was read, how to read the same by hand, what was found. A script

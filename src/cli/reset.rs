@@ -3,7 +3,7 @@
 use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
-use crate::attempt::stop;
+use crate::attempt::{ENDED_BY_RESET, stop};
 use crate::store::{AttemptRow, Purpose, RecordKind, Stage, Store};
 
 /// Begin the lab anew: a new attempt with the same fault, unless another is asked for
@@ -39,7 +39,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         let site = app.site(&store)?;
         let _lock = app.hold(&store, &mut row)?;
         if row.stage != Stage::Stopped {
-            app.block_on(stop(&site, &mut store, &row.id, "reset"))?;
+            app.block_on(stop(&site, &mut store, &row.id, ENDED_BY_RESET))?;
         }
     }
     let started = store.glance(&row.id, RecordKind::Started)?;

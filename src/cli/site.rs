@@ -65,7 +65,7 @@ pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
 fn run_build(app: &mut App, args: &BuildArgs) -> Result<Exit, Failure> {
     let catalog = app.catalog()?;
     let mine = match args.mine {
-        true => Some(Mine::read(&app.store()?, jiff::tz::TimeZone::system())?),
+        true => Some(Mine::read(&app.store()?, jiff::tz::TimeZone::system(), app.clock.now_ms())?),
         false => None,
     };
     let pages = build(&catalog, mine.as_ref())?;
@@ -86,14 +86,15 @@ fn run_build(app: &mut App, args: &BuildArgs) -> Result<Exit, Failure> {
 fn serve(app: &mut App, args: &ServeArgs) -> Result<Exit, Failure> {
     let catalog = app.catalog()?;
     let state = App::state_directory()?;
-    let root = catalog.root().to_owned();
+    let (root, clock) = (catalog.root().to_owned(), app.clock);
     let sources = ["labs", "graders", "site", "README.md", "src/README.md", "LICENSE"];
     let records = ["crashcart.db", "crashcart.db-wal"];
     let watched =
         sources.iter().map(|it| root.join(it)).chain(records.iter().map(|it| state.join(it))).collect();
+    let today = move || super::path::day(clock.now_ms());
     // What would be wrong with every page is said here and now.
     let make = move || -> Result<Pages, Failure> {
-        let mine = Mine::read(&Store::open(&state)?, jiff::tz::TimeZone::system())?;
+        let mine = Mine::read(&Store::open(&state)?, jiff::tz::TimeZone::system(), clock.now_ms())?;
         Ok(build(&catalog, Some(&mine))?)
     };
     make()?;
@@ -101,7 +102,7 @@ fn serve(app: &mut App, args: &ServeArgs) -> Result<Exit, Failure> {
     let address = server.address();
     app.output.data(&serde_json::json!({ "address": address }), |_| address.clone());
     app.output.talk("ctrl-C ends it");
-    let maker = remembering(watched, move || {
+    let maker = remembering(watched, today, move || {
         make().map_err(|failure| Trouble {
             lines: failure.to_string().lines().map(str::to_owned).collect(),
             next: "Mend it and reload this page.".into(),

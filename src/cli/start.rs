@@ -5,16 +5,16 @@ use super::exit::Exit;
 use super::message::Failure;
 use crate::advice::nearest;
 use crate::attempt::{Accelerators, Leftover, LeftoverKind, Plan, Site, remove_leftover, start};
-use crate::lab::{Catalog, Draw, Lab, LabName, Variant};
+use crate::lab::{Catalog, Draw, Lab, LabName, Variant, another_seed};
 use crate::machine::accelerators::{self, NoAccelerators};
-use crate::store::{AttemptId, Purpose, Stage, Store};
+use crate::store::{AttemptId, AttemptRow, Purpose, Stage, Store};
 
 /// Start a lab: its nodes come up, broken
 #[derive(Debug, PartialEq, clap::Args)]
 pub struct Args {
     /// The lab's name, as `crashcart list` shows it
     pub lab: String,
-    /// Draw cause, names and numbers from this seed instead of a random one
+    /// Draw cause, names and numbers from this seed instead of one whose cause you have not met lately
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
     /// Break it in this way instead of the one that the seed draws
@@ -107,18 +107,32 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
     app.recover(&site, store)?;
 
     let mut again = None;
-    let seed = args.seed.unwrap_or_else(rand::random);
-    let mut draw = match args.accelerators {
+    let rows: Vec<AttemptRow> = store
+        .attempts()?
+        .into_iter()
+        .filter(|row| row.lab == args.lab && row.purpose == Purpose::Learn)
+        .collect();
+    let possible: Vec<&Variant> = match args.accelerators {
+        Accelerators::Simulated => lab.variants.iter().collect(),
+        Accelerators::Real => lab.variants_for_real().collect(),
+    };
+    let drawn = |seed: u64| match args.accelerators {
         Accelerators::Simulated => Draw::new(&lab, seed, variant),
         Accelerators::Real => {
-            let possible: Vec<&Variant> = lab.variants_for_real().collect();
             let drawn = possible[(seed % possible.len() as u64) as usize];
             Draw::new(&lab, seed, variant.or(Some(drawn)))
         }
     };
-    for row in
-        store.attempts()?.into_iter().filter(|row| row.lab == args.lab && row.purpose == Purpose::Learn)
-    {
+    let seed = args.seed.unwrap_or_else(|| match variant {
+        Some(_) => rand::random(),
+        None => {
+            // One whose start was interrupted showed nobody anything.
+            let played = rows.iter().filter(|row| row.ready_at_ms.is_some()).map(|row| row.variant.as_str());
+            another_seed(possible.len(), played, |seed| drawn(seed).variant.name.as_str(), rand::random)
+        }
+    });
+    let mut draw = drawn(seed);
+    for row in rows {
         match row.stage {
             Stage::Running | Stage::Paused => {
                 let go_on = match row.stage {

@@ -189,7 +189,7 @@ pub fn scorecard(role: &Role, reports: &[&Report]) -> Scorecard {
 }
 
 /// A guard that must not break broke, so the lab counts with no points.
-fn is_voided(report: &Report) -> bool {
+pub(crate) fn is_voided(report: &Report) -> bool {
     report
         .guards
         .iter()

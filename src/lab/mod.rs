@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use catalog::{Catalog, CatalogError};
-pub use draw::Draw;
+pub use draw::{Draw, another_seed};
 pub use load::LabError;
 pub use name::*;
 pub use new::{NewLabError, new_lab};

@@ -11,6 +11,7 @@ use tera::{Context, Tera};
 
 use super::TextError;
 use crate::lab::{Lab, LabName, NodePlan};
+use crate::progress::Offer;
 use crate::rubric::{Phase, Points, Role, Rubric, Skill};
 
 /// Points that differ between variants: the least and the most.
@@ -126,6 +127,30 @@ pub struct SkillView {
 }
 
 impl Shown {
+    /// As a path takes it. Where variants differ, their middle counts; without a rubric, the lab's skills share its
+    /// points alike.
+    pub fn offer(&self) -> Offer {
+        let lab = &self.lab;
+        let points = match &self.scoring {
+            Some(scoring) => {
+                let middle =
+                    |(skill, range): (&Skill, &Range)| (*skill, (range.low + range.high).div_ceil(2));
+                scoring.skills.iter().map(middle).collect()
+            }
+            None => {
+                let each = Points::FULL.0 / (lab.skills.len().max(1) as u32);
+                lab.skills.iter().map(|skill| (*skill, each)).collect()
+            }
+        };
+        Offer {
+            lab: lab.name.to_string(),
+            level: lab.level,
+            minutes: lab.minutes,
+            causes: lab.variants.len(),
+            points,
+        }
+    }
+
     pub fn view(&self) -> LabView {
         let lab = &self.lab;
         let vm = lab.nodes.iter().filter(|node| node.vm.is_some()).count();

@@ -1,90 +1,65 @@
-//! A learner's own attempts as pages: what each came to, criterion by criterion, and how skills and roles stand.
+//! A learner's own attempts as pages: what each came to, criterion by criterion, how skills moved, how roles stand, and
+//! the path to each of them.
 //!
-//! Reads the store and nothing else. What a node said is in the reports, so every text here may hold anything.
+//! Reads the store and nothing else; figures, plans and reasons are those of [`crate::progress`]. What a node said is in
+//! the reports, so every text here may hold anything.
 
-use std::collections::BTreeMap;
-
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::plot::{self, Dot};
 use crate::grade::{
-    CheckVerdict, GuardState, Met, Outcome, Report, RoleVerdict, TEXT_LIMIT, Verdict, clean, scorecard,
+    CheckVerdict, GuardState, Met, Outcome, Report, RoleVerdict, Scorecard, TEXT_LIMIT, Verdict, clean,
 };
-use crate::rubric::{Effect, Phase, Role, Skill};
-use crate::store::{AttemptId, AttemptRow, Purpose, RecordKind, Stage, Store, StoreError};
+use crate::progress::{
+    Grading, Mark, Offer, Past, Plan, Series, SkillStanding, Strength, Tried, plan, series,
+};
+use crate::rubric::{Effect, Phase, Role};
+use crate::store::{Stage, Store, StoreError};
 use crate::units::spoken_duration;
 
-/// All attempts of a learner, the newest first.
+/// All attempts of a learner.
 #[derive(Debug)]
 pub struct Mine {
-    attempts: Vec<Tried>,
-    /// For dates.
-    zone: TimeZone,
-}
-
-#[derive(Debug)]
-struct Tried {
-    row: AttemptRow,
-    used_ms: u64,
-    intact: bool,
-    /// The oldest first.
-    gradings: Vec<Grading>,
-    /// Gradings that no longer read.
-    unreadable: usize,
-}
-
-#[derive(Debug)]
-struct Grading {
-    at_ms: u64,
-    report: Report,
+    past: Past,
+    /// Of each attempt: time used in milliseconds, and whether its records are as they were written.
+    beside: Vec<(u64, bool)>,
+    /// For what is due.
+    today: Date,
 }
 
 impl Mine {
-    /// Reads them.
-    pub fn read(store: &Store, zone: TimeZone) -> Result<Self, StoreError> {
-        let mut attempts = Vec::new();
-        for row in store.attempts()? {
-            // A row that was changed behind our back could name anything; pages are named by it.
-            if row.purpose != Purpose::Learn || AttemptId::parse(row.id.as_str()).is_none() {
-                continue;
-            }
-            let (mut gradings, mut unreadable) = (Vec::new(), 0);
-            for record in store.records(&row.id)?.iter().filter(|it| it.kind == RecordKind::Grade) {
-                match serde_json::from_str(&record.body) {
-                    Ok(report) => gradings.push(Grading { at_ms: record.at_ms, report }),
-                    Err(_) => unreadable += 1,
-                }
-            }
-            attempts.push(Tried {
-                // An open span counts for nothing: the same store makes the same page.
-                used_ms: store.time_used_ms(&row.id, 0)?,
-                intact: store.verify_chain(&row.id)?.is_none(),
-                gradings,
-                unreadable,
-                row,
-            });
-        }
-        Ok(Self { attempts, zone })
+    /// Reads them; `zone` is for days, `now_ms` says which is today.
+    pub fn read(store: &Store, zone: TimeZone, now_ms: u64) -> Result<Self, StoreError> {
+        let past = Past::read(store, zone)?;
+        // An open span counts for nothing: the same store makes the same page.
+        let beside = |tried: &Tried| {
+            Ok((store.time_used_ms(&tried.row.id, 0)?, store.verify_chain(&tried.row.id)?.is_none()))
+        };
+        let beside = past.tried().iter().map(beside).collect::<Result<_, StoreError>>()?;
+        let today = past.day(now_ms);
+        Ok(Self { past, beside, today })
     }
 
     /// Every grading with its attempt, the oldest first.
     fn gradings(&self) -> Vec<(&Tried, &Grading)> {
+        let tried = self.past.tried().iter();
         let mut all: Vec<(&Tried, &Grading)> =
-            self.attempts.iter().flat_map(|tried| tried.gradings.iter().map(move |it| (tried, it))).collect();
+            tried.flat_map(|tried| tried.gradings.iter().map(move |it| (tried, it))).collect();
         all.sort_by_key(|(tried, grading)| (grading.at_ms, tried.row.id.clone()));
         all
     }
 
-    /// What the pages say.
-    pub fn view(&self, roles: &[Role]) -> MineView {
-        let gradings = self.gradings();
-        let dots: Vec<Dot> = gradings
+    /// What the pages say, for these roles and labs.
+    pub fn view(&self, roles: &[Role], offers: &[Offer]) -> MineView {
+        let dots: Vec<Dot> = self
+            .gradings()
             .iter()
             .map(|(tried, grading)| Dot {
                 told: format!(
                     "{}, {}: {} points",
-                    self.date(grading.at_ms),
+                    self.past.minute(grading.at_ms),
                     tried.row.lab,
                     grading.report.totals.earned
                 ),
@@ -93,114 +68,159 @@ impl Mine {
                 passed: grading.report.verdict == Verdict::Passed,
             })
             .collect();
-        let (skills, best) = progress(&gradings);
-        let best: Vec<&Report> = best.into_values().collect();
-        let cards = roles.iter().map(|role| {
-            let card = scorecard(role, &best);
-            Standing {
-                name: role.id.to_string(),
-                title: role.title.clone(),
-                verdict: match card.verdict {
-                    RoleVerdict::Pass => "passed",
-                    RoleVerdict::Fail => "not passed",
-                    RoleVerdict::Incomplete => "more labs needed",
-                },
-                passed: card.verdict == RoleVerdict::Pass,
-                score: card.score_bp.map(percent),
-                mark: percent(card.pass_bp),
-                covered: card.weight_covered,
-                below: card
-                    .skills
-                    .iter()
-                    .filter(|skill| skill.met == Met::No)
-                    .map(|skill| skill.skill.title().to_owned())
-                    .collect(),
-            }
-        });
-        let mut tried: Vec<&str> = self.attempts.iter().map(|tried| tried.row.lab.as_str()).collect();
+        let best = self.past.best();
+        let mut tried: Vec<&str> = self.past.tried().iter().map(|tried| tried.row.lab.as_str()).collect();
         tried.sort_unstable();
         tried.dedup();
+        let plans: Vec<(&Role, Plan)> = match tried.is_empty() {
+            true => Vec::new(),
+            false => {
+                roles.iter().map(|role| (role, plan(Some(role), &self.past, offers, self.today))).collect()
+            }
+        };
         MineView {
-            passed: best.iter().filter(|report| report.verdict == Verdict::Passed).count(),
+            passed: best.values().filter(|report| report.verdict == Verdict::Passed).count(),
             tried: tried.len(),
             gradings: dots.len(),
             hidden_gradings: dots.len().saturating_sub(plot::MOST_DOTS),
             plot: (!dots.is_empty()).then(|| plot::points(&dots)),
-            skills,
-            // With nothing graded there is nothing to say of roles.
-            roles: if best.is_empty() { Vec::new() } else { cards.collect() },
-            attempts: self.attempts.iter().map(|tried| self.attempt(tried)).collect(),
+            skills: self.skills(),
+            roles: plans
+                .iter()
+                .filter_map(|(role, plan)| Some(standing(role, plan.scorecard.as_ref()?)))
+                .collect(),
+            paths: plans.into_iter().map(|(role, plan)| path(role, plan)).collect(),
+            attempts: self
+                .past
+                .tried()
+                .iter()
+                .zip(&self.beside)
+                .rev()
+                .map(|(tried, (used_ms, intact))| self.attempt(tried, *used_ms, *intact))
+                .collect(),
         }
     }
 
-    fn attempt(&self, tried: &Tried) -> AttemptView {
+    /// How each skill moved, drawn over the same stretch of time.
+    fn skills(&self) -> Vec<SkillView> {
+        let series = series(&self.past);
+        let moments = || series.iter().flat_map(|it| &it.marks).map(|mark| mark.at_ms);
+        let (Some(from), Some(to)) = (moments().min(), moments().max()) else { return Vec::new() };
+        let view = |one: &Series| {
+            let share =
+                |mark: &Mark| format!("{} on {}", percent(mark.share_bp), self.past.minute(mark.at_ms));
+            // So many can be listened to; of more, both ends are told.
+            let told: Vec<String> = match one.marks.len() {
+                ..=TOLD => one.marks.iter().map(share).collect(),
+                many => {
+                    vec![share(&one.marks[0]), format!("{} gradings", many - 2), share(&one.marks[many - 1])]
+                }
+            };
+            let marks: Vec<(u64, u32)> = one.marks.iter().map(|mark| (mark.at_ms, mark.share_bp)).collect();
+            SkillView {
+                tag: one.skill.tag(),
+                title: one.title,
+                points: one.now.points,
+                labs: one.now.labs,
+                hints: one.now.hints,
+                first: percent(one.marks[0].share_bp),
+                now: percent(one.now.share_bp),
+                newest: self.past.day(one.now.newest_ms).to_string(),
+                picture: plot::steps(&marks, from, to, &format!("{}: {}", one.title, told.join(", "))),
+            }
+        };
+        series.iter().map(view).collect()
+    }
+
+    fn attempt(&self, tried: &Tried, used_ms: u64, intact: bool) -> AttemptView {
         let row = &tried.row;
         let newest = tried.gradings.last().map(|grading| &grading.report);
         AttemptView {
             id: row.id.to_string(),
             lab: line(&row.lab),
-            began: self.date(row.created_at_ms),
+            began: self.past.minute(row.created_at_ms),
             stage: row.stage.to_string(),
             over: row.stage == Stage::Stopped,
-            used: (row.stage == Stage::Stopped).then(|| spoken_duration(tried.used_ms)),
+            used: (row.stage == Stage::Stopped).then(|| spoken_duration(used_ms)),
             hints: row.hints,
-            intact: tried.intact,
+            intact,
             unreadable: tried.unreadable,
             result: newest.map(result),
             gradings: tried
                 .gradings
                 .iter()
-                .map(|grading| GradingView { at: self.date(grading.at_ms), result: result(&grading.report) })
+                .map(|grading| GradingView {
+                    at: self.past.minute(grading.at_ms),
+                    result: result(&grading.report),
+                })
                 .collect(),
             criteria: newest.map(criteria).unwrap_or_default(),
             checks: newest.map(checks).unwrap_or_default(),
             guards: newest.map(guards).unwrap_or_default(),
         }
     }
+}
 
-    /// Local time to the minute, as `history` has it.
-    fn date(&self, ms: u64) -> String {
-        let stamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        stamp.unwrap_or_default().to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+/// Most marks of a skill that are told in words.
+const TOLD: usize = 12;
+
+fn standing(role: &Role, card: &Scorecard) -> Standing {
+    Standing {
+        name: role.id.to_string(),
+        title: role.title.clone(),
+        verdict: match card.verdict {
+            RoleVerdict::Pass => "passed",
+            RoleVerdict::Fail => "not passed",
+            RoleVerdict::Incomplete => "more labs needed",
+        },
+        passed: card.verdict == RoleVerdict::Pass,
+        score: card.score_bp.map(percent),
+        mark: percent(card.pass_bp),
+        covered: card.weight_covered,
+        below: card
+            .skills
+            .iter()
+            .filter(|skill| skill.met == Met::No)
+            .map(|skill| skill.skill.title().to_owned())
+            .collect(),
     }
 }
 
-/// The best grading of each lab, and how each skill moved while gradings came in.
-fn progress<'a>(gradings: &[(&'a Tried, &'a Grading)]) -> (Vec<SkillView>, BTreeMap<&'a str, &'a Report>) {
-    let mut best: BTreeMap<&str, &Report> = BTreeMap::new();
-    let mut ways: BTreeMap<Skill, Vec<u32>> = BTreeMap::new();
-    let worth = |report: &Report| (report.verdict == Verdict::Passed, report.totals.earned);
-    for (tried, grading) in gradings {
-        let slot = best.entry(&tried.row.lab).or_insert(&grading.report);
-        if worth(&grading.report) >= worth(slot) {
-            *slot = &grading.report;
-        }
-        for skill in Skill::ALL {
-            let (earned, available) = sum(best.values(), skill);
-            if let Some(share) = (earned * 10_000).checked_div(available) {
-                ways.entry(skill).or_default().push(share as u32);
-            }
-        }
+/// A path in words. It says days and never how far away they are: the same store makes the same page.
+fn path(role: &Role, plan: Plan) -> PathView {
+    let skill = |it: &SkillStanding| PathSkill {
+        tag: it.skill.tag(),
+        title: it.title,
+        weight: it.weight.unwrap_or_default(),
+        core: it.core,
+        share: it.shown.as_ref().map(|shown| percent(shown.share_bp)),
+        labs: it.shown.as_ref().map_or(0, |shown| shown.labs),
+        hints: it.shown.as_ref().map_or(0, |shown| shown.hints),
+        newest: it.newest.map(|day| day.to_string()),
+        word: it.strength.word(),
+        strong: it.strength == Strength::Strong,
+        weak: it.strength == Strength::Weak,
+    };
+    PathView {
+        name: role.id.to_string(),
+        title: role.title.clone(),
+        skills: plan.skills.iter().map(skill).collect(),
+        next: plan
+            .next
+            .into_iter()
+            .map(|it| PathStep { lab: it.lab, level: it.level, minutes: it.minutes, why: it.why })
+            .collect(),
+        returns: plan
+            .returns
+            .into_iter()
+            .map(|it| PathReturn {
+                lab: it.lab,
+                due: it.due.to_string(),
+                last: it.last.to_string(),
+                why: it.why,
+            })
+            .collect(),
     }
-    let views = ways.iter().map(|(skill, way)| {
-        let (earned, available) = sum(best.values(), *skill);
-        SkillView {
-            tag: skill.tag(),
-            title: skill.title(),
-            earned,
-            available,
-            first: percent(way[0]),
-            now: percent(way[way.len() - 1]),
-            line: plot::line(way),
-        }
-    });
-    (views.collect(), best)
-}
-
-fn sum<'a, 'r: 'a>(reports: impl Iterator<Item = &'a &'r Report>, skill: Skill) -> (u64, u64) {
-    reports.filter_map(|report| report.skills.get(&skill)).fold((0, 0), |(earned, available), totals| {
-        (earned + u64::from(totals.earned.0), available + u64::from(totals.max.0))
-    })
 }
 
 /// `66.6 %` of 6666.
@@ -309,19 +329,71 @@ pub struct MineView {
     pub plot: Option<String>,
     pub skills: Vec<SkillView>,
     pub roles: Vec<Standing>,
+    pub paths: Vec<PathView>,
     pub attempts: Vec<AttemptView>,
 }
 
-/// One skill, over all labs: the best grading of each counts.
+/// One skill, over all labs: of each the newest attempt counts.
 #[derive(Debug, Serialize)]
 pub struct SkillView {
     pub tag: &'static str,
     pub title: &'static str,
-    pub earned: u64,
-    pub available: u64,
+    /// Points that could be told.
+    pub points: u64,
+    pub labs: usize,
+    pub hints: u32,
     pub first: String,
     pub now: String,
-    pub line: String,
+    /// Day on which it was graded last.
+    pub newest: String,
+    pub picture: String,
+}
+
+/// A path to a role.
+#[derive(Debug, Serialize)]
+pub struct PathView {
+    pub name: String,
+    pub title: String,
+    /// The heaviest first.
+    pub skills: Vec<PathSkill>,
+    pub next: Vec<PathStep>,
+    pub returns: Vec<PathReturn>,
+}
+
+/// A skill on a path.
+#[derive(Debug, Serialize)]
+pub struct PathSkill {
+    pub tag: &'static str,
+    pub title: &'static str,
+    pub weight: u32,
+    pub core: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
+    pub labs: usize,
+    pub hints: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
+    pub word: &'static str,
+    pub strong: bool,
+    pub weak: bool,
+}
+
+/// A lab that comes next.
+#[derive(Debug, Serialize)]
+pub struct PathStep {
+    pub lab: String,
+    pub level: u8,
+    pub minutes: u16,
+    pub why: String,
+}
+
+/// A lab that comes back.
+#[derive(Debug, Serialize)]
+pub struct PathReturn {
+    pub lab: String,
+    pub due: String,
+    pub last: String,
+    pub why: String,
 }
 
 /// How somebody stands in a role.
@@ -414,7 +486,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::store::NewAttempt;
+    use crate::store::{NewAttempt, Purpose, RecordKind};
 
     /// A grading of `some-lab` with so many points of two skills, as a node of somebody hostile could have shaped it.
     fn report(earned: u32, said: &str) -> serde_json::Value {
@@ -459,7 +531,7 @@ mod tests {
     fn what_a_node_said_reaches_the_page_as_text_and_without_its_tricks() {
         let hostile = "<script>alert(1)</script>\u{1b}[31mred\u{1b}[0m \u{202e}gnp.exe \"quoted\"";
         let (_directory, store) = store_with(&[report(30, hostile)]);
-        let mine = Mine::read(&store, TimeZone::UTC).expect("read");
+        let mine = Mine::read(&store, TimeZone::UTC, 20_000).expect("read");
         let pages = super::super::site::tests::mine_alone(&mine);
         let page = pages.iter().find(|(path, _)| path.starts_with("mine/")).expect("a page of the attempt").1;
         assert!(
@@ -472,12 +544,15 @@ mod tests {
     }
 
     #[test]
-    fn the_best_grading_of_a_lab_counts_and_the_way_there_is_drawn() {
+    fn the_way_of_a_skill_is_drawn_and_told_and_its_last_grading_counts() {
         let (_directory, store) = store_with(&[report(30, ""), report(100, ""), report(80, "")]);
-        let view = Mine::read(&store, TimeZone::UTC).expect("read").view(&[]);
+        let view = Mine::read(&store, TimeZone::UTC, 20_000).expect("read").view(&[], &[]);
         assert_eq!((view.tried, view.passed, view.gradings), (1, 1, 3));
         let [skill] = &view.skills[..] else { panic!("{:?}", view.skills) };
-        assert_eq!((skill.first.as_str(), skill.now.as_str(), skill.earned), ("30 %", "100 %", 100));
+        assert_eq!((skill.first.as_str(), skill.now.as_str(), skill.points), ("30 %", "80 %", 100));
+        let told =
+            "kernel tuning: 30 % on 1970-01-01 00:00, 100 % on 1970-01-01 00:00, 80 % on 1970-01-01 00:00";
+        assert!(skill.picture.contains(told), "{}", skill.picture);
         let [attempt] = &view.attempts[..] else { panic!("{:?}", view.attempts) };
         assert!(attempt.result.as_ref().is_some_and(|result| result.earned == 80), "the newest one is shown");
         assert_eq!((attempt.began.as_str(), attempt.used.as_deref()), ("1970-01-01 00:00", None));
@@ -486,7 +561,7 @@ mod tests {
     #[test]
     fn a_grading_that_no_longer_reads_is_counted_and_takes_nothing_else_away() {
         let (_directory, store) = store_with(&[report(100, ""), json!({ "format": 9 })]);
-        let view = Mine::read(&store, TimeZone::UTC).expect("read").view(&[]);
+        let view = Mine::read(&store, TimeZone::UTC, 20_000).expect("read").view(&[], &[]);
         assert_eq!((view.gradings, view.attempts[0].unreadable), (1, 1));
     }
 }

@@ -20,6 +20,7 @@ pub mod site;
 
 use tera::{Context, Tera};
 
+pub use labs::{Scoring, Shown};
 pub use site::{Pages, SiteError};
 
 use crate::advice::NextStep;

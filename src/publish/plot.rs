@@ -67,22 +67,33 @@ pub fn points(dots: &[Dot]) -> String {
     svg
 }
 
-/// How a share moved, in hundredths of a percent: a line, as wide as a word or two.
-pub fn line(shares: &[u32]) -> String {
-    const WIDTH: usize = 120;
-    const HEIGHT: usize = 28;
-    let last = shares.len().saturating_sub(1).max(1);
+/// How a share moved over time: steps from `from` to `to`, milliseconds both, that end in a dot. Marks are moments with
+/// shares in hundredths of a percent, the oldest first. `told` says the same in words.
+pub fn steps(marks: &[(u64, u32)], from: u64, to: u64, told: &str) -> String {
+    const WIDTH: u64 = 160;
+    const HEIGHT: u64 = 36;
+    const EDGE: u64 = 4;
+    let span = u128::from(to.saturating_sub(from).max(1));
+    let x = |at: u64| {
+        EDGE + (u128::from(at.clamp(from, to.max(from)) - from) * u128::from(WIDTH - 2 * EDGE) / span) as u64
+    };
+    let y = |share: u32| EDGE + (HEIGHT - 2 * EDGE) * (10_000 - u64::from(share.min(10_000))) / 10_000;
     let mut way = String::new();
-    for (nth, share) in shares.iter().enumerate() {
-        let x = 3 + (WIDTH - 6) * nth / last;
-        let y = 3 + (HEIGHT - 6) * (10_000 - (*share).min(10_000) as usize) / 10_000;
-        write!(way, "{}{x},{y}", if nth == 0 { "" } else { " " }).expect("strings take it");
+    for (nth, (at, share)) in marks.iter().enumerate() {
+        match nth {
+            0 => write!(way, "M{},{}", x(*at), y(*share)),
+            _ => write!(way, "H{}V{}", x(*at), y(*share)),
+        }
+        .expect("strings take it");
     }
-    let end = way.rsplit(' ').next().and_then(|last| last.split_once(','));
-    let (x, y) = end.unwrap_or(("3", "25"));
+    let last = marks.last().map_or(0, |(_, share)| y(*share));
+    let end = WIDTH - EDGE;
     format!(
-        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" aria-hidden=\"true\"><polyline points=\"{way}\"/>\
-         <circle cx=\"{x}\" cy=\"{y}\" r=\"2.5\"/></svg>"
+        "<svg class=\"spark\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">\
+         <path class=\"grid\" d=\"M0,{EDGE}H{WIDTH}M0,{}H{WIDTH}\"/><path d=\"{way}H{end}\"/>\
+         <circle cx=\"{end}\" cy=\"{last}\" r=\"3\"/></svg>",
+        escape(told),
+        HEIGHT - EDGE
     )
 }
 
@@ -117,8 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_one_point_is_a_dot() {
-        assert!(line(&[5_000]).contains("points=\"3,14\""));
-        assert!(line(&[0, 10_000]).contains("points=\"3,25 117,3\""));
+    fn steps_stand_where_they_were_taken_and_stay_inside() {
+        let one = steps(&[(7, 5_000)], 7, 7, "half");
+        assert!(one.contains("d=\"M4,18H156\"") && one.contains("aria-label=\"half\""), "{one}");
+        let two = steps(&[(0, 0), (500, 10_000)], 0, 1_000, "<up>");
+        assert!(two.contains("d=\"M4,32H80V4H156\"") && two.contains("&lt;up&gt;"), "{two}");
+        // What lies outside, as after a clock was set back, is drawn at the edge.
+        let odd = steps(&[(9, 20_000), (2, 0)], 3, 5, "");
+        assert!(odd.contains("d=\"M156,4H4V32H156\""), "{odd}");
     }
 }

@@ -14,6 +14,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use jiff::civil::Date;
 use tokio::net::TcpListener;
 
 use super::Pages;
@@ -24,16 +25,17 @@ use crate::advice::NextStep;
 pub type Maker = Arc<dyn Fn() -> Result<Arc<Pages>, Trouble> + Send + Sync>;
 
 /// Makes the site when somebody asks for it and one of these files, or a file below one of these folders, is not as
-/// it was when it was last made.
+/// it was when it was last made, or it is another day.
 pub fn remembering(
     watched: Vec<PathBuf>,
+    today: impl Fn() -> Date + Send + Sync + 'static,
     make: impl Fn() -> Result<Pages, Trouble> + Send + Sync + 'static,
 ) -> Maker {
-    let last: Mutex<Option<(u64, Arc<Pages>)>> = Mutex::new(None);
+    let last: Mutex<Option<((u64, Date), Arc<Pages>)>> = Mutex::new(None);
     Arc::new(move || {
         // Held while the site is made: whoever asks meanwhile gets the same one. One that panicked left what was there.
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = stamp(&watched);
+        let now = (stamp(&watched), today());
         match &*last {
             Some((then, pages)) if *then == now => Ok(Arc::clone(pages)),
             _ => {
@@ -257,12 +259,16 @@ mod tests {
         let made = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let counted = Arc::clone(&made);
         let watched = vec![folder.path().join("labs"), folder.path().join("not-there")];
-        let maker = remembering(watched, move || {
-            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let text = std::fs::read_to_string(&read)
-                .map_err(|error| Trouble { lines: vec![error.to_string()], next: String::new() })?;
-            Ok([("index.html".to_owned(), text)].into_iter().collect())
-        });
+        let maker = remembering(
+            watched,
+            || Date::ZERO,
+            move || {
+                counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let text = std::fs::read_to_string(&read)
+                    .map_err(|error| Trouble { lines: vec![error.to_string()], next: String::new() })?;
+                Ok([("index.html".to_owned(), text)].into_iter().collect())
+            },
+        );
         let page = || maker().map(|pages| pages.get("index.html").expect("there").to_owned());
         let made = || made.load(std::sync::atomic::Ordering::Relaxed);
         assert_eq!((page().expect("made"), page().expect("kept"), made()), ("one".into(), "one".into(), 1));

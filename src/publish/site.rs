@@ -26,6 +26,7 @@ use super::shelf::{DECISIONS, FRONT, Kind, LICENCE, PAGES, Shelf, Text};
 use crate::advice::NextStep;
 use crate::document::DocumentError;
 use crate::lab::{Catalog, CatalogError, Lab};
+use crate::progress::Offer;
 use crate::rubric::Role;
 
 const LABS: &str = "labs.html";
@@ -50,6 +51,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("licence.html", include_str!("../../site/templates/licence.html")),
     ("mine.html", include_str!("../../site/templates/mine.html")),
     ("attempt.html", include_str!("../../site/templates/attempt.html")),
+    ("path.html", include_str!("../../site/templates/path.html")),
     ("notice.html", include_str!("../../site/templates/notice.html")),
 ];
 const STYLE: &str = include_str!("../../site/templates/site.css");
@@ -182,7 +184,7 @@ pub fn build(catalog: &Catalog, mine: Option<&Mine>) -> Result<Pages, SiteError>
     press.page(COVERAGE, "coverage.html", "Coverage", about, context)?;
     press.texts(&shelf)?;
     if let Some(mine) = mine {
-        press.mine(mine, &roles)?;
+        press.mine(mine, &roles, &labs)?;
     }
     press.finish()
 }
@@ -495,8 +497,9 @@ impl Press {
         self.page(PAGES, "pages.html", "Pages", about, context)
     }
 
-    fn mine(&mut self, mine: &Mine, roles: &[Role]) -> Result<(), SiteError> {
-        let view = mine.view(roles);
+    fn mine(&mut self, mine: &Mine, roles: &[Role], labs: &[Shown]) -> Result<(), SiteError> {
+        let offers: Vec<Offer> = labs.iter().map(Shown::offer).collect();
+        let view = mine.view(roles, &offers);
         // A lab that was tried once may be gone.
         let there = |lab: &str| self.pages.0.contains_key(&format!("labs/{lab}.html"));
         let known: Vec<bool> = view.attempts.iter().map(|attempt| there(&attempt.lab)).collect();
@@ -510,6 +513,15 @@ impl Press {
             "Attempts on this machine, and what they came to.",
             context,
         )?;
+        for path in &view.paths {
+            let mut context = Context::new();
+            context.insert("path", path);
+            let title = format!("The path to {}", path.title);
+            let about =
+                format!("What is strong, what is weak and what comes next on the way to {}.", path.title);
+            // No attempt is named so: a hyphen is none of its letters.
+            self.page(&format!("mine/path-{}.html", path.name), "path.html", &title, &about, context)?;
+        }
         for (attempt, known) in view.attempts.iter().zip(known) {
             let mut context = Context::new();
             context.insert("attempt", attempt);
@@ -543,7 +555,7 @@ pub(super) mod tests {
     /// The pages about attempts, without a site around them.
     pub fn mine_alone(mine: &Mine) -> Pages {
         let mut press = Press::new(Addresses::default(), true);
-        press.mine(mine, &[]).unwrap_or_else(|error| panic!("{}", crate::advice::chain(&error)));
+        press.mine(mine, &[], &[]).unwrap_or_else(|error| panic!("{}", crate::advice::chain(&error)));
         press.pages
     }
 

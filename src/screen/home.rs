@@ -23,6 +23,8 @@ pub struct State {
     pub labs: Vec<Lab>,
     pub tracks: Vec<Track>,
     pub roles: Vec<Role>,
+    /// Labs that come back, the one that is due first first.
+    pub returns: Vec<Return>,
     /// What could not be read, and what to do about it.
     pub remarks: Vec<String>,
 }
@@ -110,6 +112,17 @@ pub struct Role {
     /// Percent that pass.
     pub mark: u32,
     pub met: bool,
+    /// Its path is the one that is followed.
+    pub followed: bool,
+}
+
+/// A lab that comes back.
+#[derive(Clone, Debug)]
+pub struct Return {
+    pub lab: String,
+    /// `due in 3 days`.
+    pub due: String,
+    pub is_due: bool,
 }
 
 /// What a key asks for.
@@ -579,16 +592,18 @@ impl Home {
     }
 
     fn progress(&self, columns: usize, look: Look) -> Vec<Line<'static>> {
-        let mut lines = vec![Line::styled("TRACKS", look.faint())];
-        let name = 12.min(columns);
-        let across = columns.saturating_sub(name + 12).clamp(6, 30);
-        for track in &self.state.tracks {
-            let style = if track.passed == track.labs { look.good() } else { Default::default() };
-            lines.push(Line::from(vec![
-                Span::raw(padded(&track.name, name)),
-                Span::styled(bar(track.passed, track.labs, across), style),
-                Span::raw(format!("  {} of {}", track.passed, track.labs)),
-            ]));
+        let beside = columns >= BESIDE.0;
+        let mut lines = self.tracks(if beside { BESIDE.1 } else { columns }, look);
+        let returns = self.returns(if beside { columns - BESIDE.1 - 2 } else { columns }, look);
+        if beside {
+            let rows = lines.len().max(returns.len());
+            lines.resize(rows, Line::default());
+            for (line, back) in lines.iter_mut().zip(returns) {
+                let gap = (BESIDE.1 + 2).saturating_sub(line.width());
+                // A style of its own, for the line's would be laid over both.
+                line.spans.push(Span::raw(" ".repeat(gap)));
+                line.spans.extend(back.spans);
+            }
         }
         lines.push(Line::default());
         lines.push(Line::styled("ROLES", look.faint()));
@@ -600,12 +615,52 @@ impl Home {
             };
             let covered = format!("covers {} %", role.covered);
             let words = if role.score.is_some() { format!("{word}, {covered}") } else { word };
+            let title = if role.followed { format!("{} (yours)", role.title) } else { role.title.clone() };
             if columns >= 70 {
-                lines.push(Line::from(vec![Span::raw(padded(&role.title, 32)), Span::styled(words, style)]));
+                lines.push(Line::from(vec![Span::raw(padded(&title, 40)), Span::styled(words, style)]));
             } else {
-                lines.push(Line::from(fit(&role.title, columns)));
+                lines.push(Line::from(fit(&title, columns)));
                 lines.push(Line::styled(format!("  {}", fit(&words, columns.saturating_sub(2))), style));
             }
+        }
+        if !beside {
+            lines.push(Line::default());
+            lines.extend(self.returns(columns, look));
+        }
+        lines
+    }
+
+    fn tracks(&self, columns: usize, look: Look) -> Vec<Line<'static>> {
+        let mut lines = vec![Line::from(Span::styled("TRACKS", look.faint()))];
+        let name = 12.min(columns);
+        let across = columns.saturating_sub(name + 12).clamp(6, 30);
+        for track in &self.state.tracks {
+            let style = if track.passed == track.labs { look.good() } else { Default::default() };
+            lines.push(Line::from(vec![
+                Span::raw(padded(&track.name, name)),
+                Span::styled(bar(track.passed, track.labs, across), style),
+                Span::raw(format!("  {} of {}", track.passed, track.labs)),
+            ]));
+        }
+        lines
+    }
+
+    /// Labs that come back; what there is no room for is counted.
+    fn returns(&self, columns: usize, look: Look) -> Vec<Line<'static>> {
+        if self.state.returns.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![Line::from(Span::styled("COMING BACK", look.faint()))];
+        let wide = (NAME + 2).min(columns.saturating_sub(DUE));
+        for back in self.state.returns.iter().take(MOST_RETURNS) {
+            let style = if back.is_due { look.unsure() } else { Default::default() };
+            let due = Span::styled(fit(&back.due, columns.saturating_sub(wide)), style);
+            lines.push(Line::from(vec![Span::raw(padded(&back.lab, wide)), due]));
+        }
+        let more = self.state.returns.len().saturating_sub(MOST_RETURNS);
+        if more > 0 {
+            let more = fit(&format!("and {more} more: crashcart path"), columns);
+            lines.push(Line::from(Span::styled(more, look.faint())));
         }
         lines
     }
@@ -615,6 +670,12 @@ fn run(words: &[&str]) -> Act {
     Act::Run(words.iter().map(|word| (*word).to_owned()).collect())
 }
 
+/// Columns from which labs that come back stand beside the tracks, and those that the tracks then have.
+const BESIDE: (usize, usize) = (76, 34);
+/// So many labs that come back are shown.
+const MOST_RETURNS: usize = 8;
+/// Columns of the longest word for when a lab is due.
+const DUE: usize = 15;
 /// Columns of a lab's name.
 const NAME: usize = 26;
 /// Columns of the best grade.
@@ -690,7 +751,7 @@ fn help(columns: usize, look: Look) -> Vec<Line<'static>> {
         ("n", "do what stands after `next:`"),
         ("d", "doctor: whether this machine is ready"),
         ("/", "search as you type, in names, titles, complaints, tracks and skills"),
-        ("Tab", "progress by track and role"),
+        ("Tab", "progress by track and role, and the labs that come back"),
         ("NODES", "ctr container, vm a machine with its own kernel, gpu GPUs in all"),
         ("q", "leave; what runs goes on running"),
     ];
@@ -752,8 +813,26 @@ mod tests {
                 Track { name: "security".into(), passed: 1, labs: 1 },
             ],
             roles: vec![
-                Role { title: "Site Keeper".into(), score: Some(100), covered: 100, mark: 70, met: true },
-                Role { title: "Night Watch".into(), score: None, covered: 0, mark: 68, met: false },
+                Role {
+                    title: "Site Keeper".into(),
+                    score: Some(100),
+                    covered: 100,
+                    mark: 70,
+                    met: true,
+                    followed: true,
+                },
+                Role {
+                    title: "Night Watch".into(),
+                    score: None,
+                    covered: 0,
+                    mark: 68,
+                    met: false,
+                    followed: false,
+                },
+            ],
+            returns: vec![
+                Return { lab: "slow-steps".into(), due: "2 days overdue".into(), is_due: true },
+                Return { lab: "key-exposed".into(), due: "due in 35 days".into(), is_due: false },
             ],
             remarks: vec![],
         }

@@ -199,7 +199,7 @@ impl Store {
 
     /// All attempts, the newest first.
     pub fn attempts(&self) -> Result<Vec<AttemptRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM attempt ORDER BY created_at_ms DESC, attempt_id");
+        let sql = format!("SELECT {COLUMNS} FROM attempt ORDER BY created_at_ms DESC, rowid DESC");
         let mut statement = self.connection.prepare(&sql).map_err(|e| self.error(e))?;
         let rows = statement.query_map([], row).map_err(|e| self.error(e))?;
         rows.collect::<Result<_, _>>().map_err(|e| self.error(e))

@@ -7,6 +7,7 @@
 mod attempt;
 mod record;
 mod score;
+mod setting;
 
 use std::fs::File;
 use std::io;
@@ -23,7 +24,8 @@ pub use record::{ChainBreak, Record, RecordKind};
 pub use score::Score;
 
 /// Migrations in order; the file's `user_version` says how many it has had.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_attempt.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_attempt.sql"), include_str!("migrations/0002_setting.sql")];
 
 /// Marks our files among SQLite's: "ccrt".
 const APPLICATION_ID: i32 = 0x6363_7274;

@@ -1,6 +1,6 @@
 //! The table `record`: what happened in an attempt, chained by digest.
 
-use rusqlite::params;
+use rusqlite::{ToSql, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -82,11 +82,20 @@ impl Store {
 
     /// All records of an attempt, in order.
     pub fn records(&self, id: &AttemptId) -> Result<Vec<Record>, StoreError> {
+        self.read_records("attempt_id = ?", params![id.as_str()])
+    }
+
+    /// The records of one kind, in order: evidence is large, and most readers have no use for it.
+    pub fn records_of(&self, id: &AttemptId, kind: RecordKind) -> Result<Vec<Record>, StoreError> {
+        self.read_records("attempt_id = ? AND kind = ?", params![id.as_str(), kind])
+    }
+
+    fn read_records(&self, which: &str, values: &[&dyn ToSql]) -> Result<Vec<Record>, StoreError> {
         let sql =
-            "SELECT seq, kind, at_ms, body, previous, digest FROM record WHERE attempt_id = ? ORDER BY seq";
-        let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.error(e))?;
+            format!("SELECT seq, kind, at_ms, body, previous, digest FROM record WHERE {which} ORDER BY seq");
+        let mut statement = self.connection.prepare_cached(&sql).map_err(|e| self.error(e))?;
         let rows = statement
-            .query_map([id.as_str()], |row| {
+            .query_map(values, |row| {
                 Ok(Record {
                     seq: row.get(0)?,
                     kind: row.get(1)?,

@@ -1,7 +1,5 @@
 //! What was graded, over all attempts: read out of the records, nothing of its own.
 
-use rusqlite::OptionalExtension;
-
 use super::attempt::AttemptId;
 use super::{Store, StoreError};
 
@@ -22,18 +20,6 @@ pub struct Score {
 type Read = (String, String, u64, u32, u32, String);
 
 impl Store {
-    /// The report of a grading, for showing; none where it no longer reads.
-    pub fn graded(&self, score: &Score) -> Result<Option<serde_json::Value>, StoreError> {
-        let sql = "SELECT body FROM record WHERE attempt_id = ? AND kind = 'grade' AND at_ms = ? \
-                   ORDER BY seq DESC LIMIT 1";
-        let body: Option<String> = self
-            .connection
-            .query_row(sql, rusqlite::params![score.attempt.as_str(), score.at_ms], |row| row.get(0))
-            .optional()
-            .map_err(|e| self.error(e))?;
-        Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
-    }
-
     /// All gradings of learners' attempts, the newest first.
     pub fn scores(&self) -> Result<Vec<Score>, StoreError> {
         let sql = "SELECT a.attempt_id, a.lab, r.at_ms, json_extract(r.body, '$.totals.earned'), \

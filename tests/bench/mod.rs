@@ -10,7 +10,8 @@
 //!
 //! A command sees nothing of the environment of whoever runs the tests. What differs from run to run
 //! is masked by name: `[ATTEMPT]` is the first attempt of a bench, `[ATTEMPT-2]` the second; paths are
-//! `[ROOT]`, `[STATE]`, `[ENGINE]`; times are `[TIME]`, dates `[DATE]`, digests `[DIGEST]`.
+//! `[ROOT]`, `[STATE]`, `[ENGINE]`; times are `[TIME]`, dates `[DATE]`, days `[DUE]` and
+//! `[AGE]`, digests `[DIGEST]`.
 //!
 //! Knows the command line, the store and the scripted engine's files; judges nothing by itself.
 
@@ -326,6 +327,11 @@ impl Bench {
             Regex::new(pattern).expect("a pattern").replace_all(&text, with).into_owned()
         };
         text = replace(text, r"\d{4}-\d\d-\d\d \d\d:\d\d", "[DATE]");
+        // Midnight may come between two commands.
+        let due = "(?:due today|due tomorrow|due in \\d+ days|\\d+ days? overdue)";
+        text = replace(text, &format!("(?m){due} *$"), "[DUE]");
+        text = replace(text, &format!("{due} *"), "[DUE]  ");
+        text = replace(text, r"(?m)(?:today|yesterday|\d+ days ago)$", "[AGE]");
         text = replace(text, r"\b\d+\.\d s\b", "[TIME]");
         text = replace(text, r"\b\d+ s\b", "[TIME]");
         text = replace(text, r"\b\d+ ms\b", "[TIME]");

@@ -34,6 +34,8 @@ fn every_command_prints_json_when_it_succeeds() {
     let done = |words: &str| asked(&bench, words, Exit::Done);
     assert_eq!(done("")["command"], "crashcart demo");
     done("next");
+    assert_eq!(done("path")["next"][0]["lab"], "key-exposed");
+    assert_eq!(done("history --skills"), serde_json::json!([]));
     assert_eq!(done("list")[0]["name"], "key-exposed");
     assert_eq!(done("status"), serde_json::json!([]));
     let started = done("start key-exposed --seed 7");
@@ -54,6 +56,13 @@ fn every_command_prints_json_when_it_succeeds() {
     assert_eq!(done("reset")["seed"], 7);
     done("stop");
     assert_eq!(done("stop --all"), serde_json::json!([]));
+    assert_eq!(done("next --role site-keeper")["command"], "crashcart path");
+    let path = done("path site-keeper --follow");
+    assert_eq!((&path["role"], &path["followed"]), (&"site-keeper".into(), &true.into()));
+    assert_eq!((&path["skills"][0]["skill"], &path["skills"][0]["weight"]), (&"SEC".into(), &60.into()));
+    assert_eq!(path["returns"][0]["went"], "hard");
+    assert_eq!(done("path --unfollow")["role"], Value::Null);
+    assert_eq!(done("history --skills")[0]["marks"][0]["lab"], "key-exposed");
     assert_eq!(done("history").as_array().map(Vec::len), Some(2));
     let id = bench.attempts()[0].id.to_string();
     assert!(done(&format!("history {id}"))["broken-at"].is_null());
@@ -112,6 +121,10 @@ fn every_command_prints_json_when_it_fails() {
         "start nothing",
         "start key-exposed --variant none",
         "list --track none",
+        "next --role none",
+        "path none",
+        "path none --follow",
+        "path --follow",
         "lab lint none",
         "lab prove none",
         "lab new key-exposed",

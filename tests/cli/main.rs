@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "shared with tests/nodes, which uses the rest")]
 mod bench;
 
+mod causes;
 mod faults;
 mod help;
 mod house;

@@ -10,8 +10,19 @@ use crashcart::cli::exit::Exit;
 use crate::bench::Bench;
 
 /// Commands that read or write the state, and none that would need an attempt.
-const COMMANDS: [&str; 9] =
-    ["", "next", "list", "status", "start key-exposed", "history", "stop --all", "check", "grade"];
+const COMMANDS: [&str; 11] = [
+    "",
+    "next",
+    "path",
+    "history --skills",
+    "list",
+    "status",
+    "start key-exposed",
+    "history",
+    "stop --all",
+    "check",
+    "grade",
+];
 
 /// Every command refuses a state file, says this, and leaves it byte for byte as it was.
 #[track_caller]

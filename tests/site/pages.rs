@@ -156,6 +156,7 @@ fn every_lab_role_guide_and_decision_has_its_page() {
     .into();
     wanted.extend(catalog().names().expect("labs").iter().map(|name| format!("labs/{name}.html")));
     wanted.extend(stems("graders/roles", "toml").iter().map(|name| format!("roles/{name}.html")));
+    wanted.extend(stems("graders/roles", "toml").iter().map(|name| format!("mine/path-{name}.html")));
     wanted.extend(stems("site/pages", "md").iter().map(|name| format!("{name}.html")));
     wanted.extend(stems("site/decisions", "md").iter().map(|name| format!("decisions/{name}.html")));
     let missing: Vec<&String> = wanted.iter().filter(|page| !pages.contains_key(*page)).collect();
@@ -184,4 +185,24 @@ fn the_report_page_shows_what_was_earned_and_what_was_not() {
     let (mine, attempt) = (&pages["mine.html"], &pages[&format!("mine/{id}.html")]);
     assert!(mine.contains("1 of 1 lab tried is passed.") && mine.contains("<svg class=\"plot\""), "{mine}");
     assert!(attempt.contains("100 of 100 points") && attempt.contains("0 of 100 points"), "{attempt}");
+}
+
+#[test]
+fn the_path_to_a_role_says_what_is_shown_and_what_comes_next() {
+    let pages = pages(site().folder());
+    let mine = &pages["mine.html"];
+    // Figures of a picture are told to whoever cannot see it.
+    let told =
+        regex::Regex::new(r#"role="img" aria-label="security and multi-tenancy: 0 % on [-0-9: ]+, 90 % on"#);
+    assert!(told.expect("a pattern").is_match(mine), "{mine}");
+    let path = &pages["mine/path-ai-operations-specialist.html"];
+    assert!(
+        path.contains(
+            "process and job scheduling <span class=\"core\">core</span></th><td>24 %</td><td>90 %</td>"
+        ),
+        "{path}"
+    );
+    assert!(path.contains("<td>never tried</td>") && path.contains("level 1, about"), "{path}");
+    // The lab that was played is none of those that are shown.
+    assert!(path.contains("Nothing yet: a lab comes back once it was graded."), "{path}");
 }
