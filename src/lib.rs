@@ -15,6 +15,8 @@ pub mod node;
 pub mod progress;
 pub mod prove;
 pub mod publish;
+pub mod recording;
+pub mod review;
 pub mod rubric;
 pub mod screen;
 pub mod store;

@@ -8,6 +8,7 @@ use crate::engine::EngineError;
 use crate::evidence::{Evidence, EvidenceError, Evidences, Taken};
 use crate::grade::{Report, grade as judge};
 use crate::lab::Draw;
+use crate::review::{Left, as_checks_read_it};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, RecordKind, Store, StoreError};
 
@@ -123,6 +124,24 @@ pub fn judge_again(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Resul
     let evidences = Evidences { baseline, live, after_restart: after.map(|index| stored[index].clone()) };
     let report = judge(rubric, &evidences);
     Ok(Graded { evidences, report })
+}
+
+/// What is different on the nodes, from what was read of them at first and for the last grading, judged under the present
+/// rubric. Right after the break only what is compared with that moment is read, so the report of the first check or
+/// grading tells of the rest. Touches no node.
+pub fn difference(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Result<Vec<Left>, SubmitError> {
+    let Graded { evidences, report } = judge_again(store, attempt, rubric)?;
+    let baseline = evidences.baseline;
+    let mut before =
+        vec![judge(rubric, &Evidences { live: baseline.clone(), baseline, after_restart: None })];
+    let mut first = None;
+    store.story(attempt, 0, |record| {
+        if first.is_none() && matches!(record.kind, RecordKind::Report | RecordKind::Grade) {
+            first = serde_json::from_str(&record.body).ok();
+        }
+    })?;
+    before.extend(first);
+    Ok(as_checks_read_it(&before, &report))
 }
 
 /// What was seen of the nodes last, by a check or a grading, and what it is worth under the present rubric. None

@@ -50,6 +50,6 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     }
     app.output.talk(format!("the console of {}; ctrl-] leaves it", link.name));
     let container = link.container.clone();
-    app.block_on(super::shell::attach(&*site.engine, &container, "console"))?;
+    app.block_on(super::shell::attach(&*site.engine, &container, "console", None))?;
     Ok(Exit::Done)
 }

@@ -27,8 +27,9 @@ pub struct Args {
 }
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
-    super::doctor::make_ready(app, args.yes)?;
     let interactive = app.output.interactive && !args.play;
+    let record = if interactive { super::tape::Wish::of_environment()? } else { None };
+    super::doctor::make_ready(app, args.yes)?;
     let mut store = app.store()?;
     let running = store.attempts()?.into_iter().find(|row: &AttemptRow| {
         row.purpose == Purpose::Learn && row.lab == LAB && matches!(row.stage, Stage::Running | Stage::Paused)
@@ -39,7 +40,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             app.output.talk("next:  crashcart resume");
             return Ok(Exit::Done);
         }
-        return super::shell::enter(app, &store, Some(row.id.as_str()), None);
+        return super::shell::enter(app, &mut store, Some(row.id.as_str()), None, record);
     }
     if let Some(row) = running {
         return Err(Failure::plain(
@@ -59,7 +60,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     }
     let attempt = begun.attempt;
     if interactive {
-        let exit = super::shell::enter(app, &store, Some(attempt.as_str()), None)?;
+        let exit = super::shell::enter(app, &mut store, Some(attempt.as_str()), None, record)?;
         app.output.talk("       crashcart check says what is still wrong, crashcart hint helps, crashcart grade scores it");
         return Ok(exit);
     }
@@ -84,7 +85,8 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let told = move |line: &str| output.talk(line);
     let graded = app.block_on(grade(&site, &mut store, &attempt, &nodes, &open.rubric, &draw, &told))?;
     let role = super::grade::role(app, super::grade::DEMO_ROLE)?;
-    super::grade::show(app, &open, &graded, &[role])?;
+    let went = super::review::timeline(app, &store, &attempt)?;
+    super::grade::show(app, &open, &graded, &[role], &went)?;
     app.block_on(stop(&site, &mut store, &attempt, ENDED_BY_DEMO))?;
     drop(lock);
     app.output.talk("next:  run `crashcart demo` on a terminal and mend it yourself");

@@ -7,6 +7,7 @@ use super::report;
 use crate::advice::nearest;
 use crate::attempt::{Graded, cost_percent, grade, judge_again};
 use crate::grade::{Report, Scorecard, Verdict, scorecard};
+use crate::review::Timeline;
 use crate::rubric::Role;
 use crate::store::Stage;
 
@@ -61,11 +62,16 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         let told = move |line: &str| output.talk(line);
         app.block_on(grade(&site, &mut store, &open.row.id, &nodes, &open.rubric, &draw, &told))?
     };
-    show(app, &open, &graded, &roles)?;
+    let went = super::review::timeline(app, &store, &open.row.id)?;
+    show(app, &open, &graded, &roles, &went)?;
+    if graded.report.verdict == Verdict::Passed {
+        let id = &open.row.id;
+        app.output.talk(format!("\nmore:  crashcart report {id} --solution, or --timeline, or --card"));
+    }
     match graded.report.verdict {
-        Verdict::Passed if open.row.stage == Stage::Stopped => app.output.talk("\nnext:  crashcart next"),
+        Verdict::Passed if open.row.stage == Stage::Stopped => app.output.talk("next:  crashcart next"),
         Verdict::Passed => {
-            app.output.talk(format!("\nnext:  crashcart stop {}, then crashcart next", open.row.id))
+            app.output.talk(format!("next:  crashcart stop {}, then crashcart next", open.row.id))
         }
         Verdict::Failed if open.row.stage == Stage::Stopped => {
             app.output.talk(format!("\nnext:  crashcart start {}", open.row.lab));
@@ -78,8 +84,8 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     Ok(exit_of(&graded.report))
 }
 
-/// Prints a grading: checks, criteria, verdict, roles, and after passing the debrief.
-pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role]) -> Result<(), Failure> {
+/// Prints a grading: checks, criteria, verdict, roles, and after passing the debrief and how it went.
+pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role], went: &Timeline) -> Result<(), Failure> {
     let report = &graded.report;
     let cards: Vec<Scorecard> = roles.iter().map(|role| scorecard(role, &[report])).collect();
     let debrief = match report.verdict {
@@ -95,6 +101,7 @@ pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role]) -> Result<(
     data["roles"] = serde_json::to_value(&cards).expect("scorecards serialise");
     let (hints, cost) = (open.row.hints, cost_percent(open.row.hints));
     data["hints"] = serde_json::json!({ "seen": hints, "cost-percent": cost });
+    data["went"] = serde_json::to_value(&went.summary).expect("summaries serialise");
     app.output.data(&data, |paint| {
         let mut text = format!(
             "{}\n{}\n{}\n",
@@ -116,6 +123,7 @@ pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role]) -> Result<(
                 paint.strong("The cause"),
                 super::brief::decorate(debrief, *paint)
             ));
+            text.push_str(&format!("\n{}\n{}", paint.strong("How it went"), report::summary(&went.summary)));
         }
         text
     });

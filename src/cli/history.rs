@@ -3,10 +3,12 @@
 use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
-use super::output::table;
+use super::output::{Paint, table};
 use crate::attempt::cost_percent;
 use crate::grade::{TEXT_LIMIT, clean, short};
 use crate::progress::{columns, series};
+use crate::recording;
+use crate::review::{Story, What};
 use crate::store::{AttemptId, AttemptRow, Purpose, Store};
 use crate::units::spoken_duration;
 
@@ -38,6 +40,8 @@ struct Line {
     verdict: Option<String>,
     /// The records are as they were written.
     intact: bool,
+    /// Recordings of its shells that lie below the state directory.
+    recordings: usize,
 }
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
@@ -57,6 +61,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             earned: score.map(|score| score.earned),
             verdict: score.map(|score| score.verdict.clone()),
             intact: store.verify_chain(&row.id)?.is_none(),
+            recordings: recording::all(store.directory(), &row.id).len(),
             row,
         });
     }
@@ -81,7 +86,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
                 },
                 line.earned.map_or("-".into(), |earned| earned.to_string()),
                 verdict,
-                if line.intact { String::new() } else { paint.bad("its records were changed") },
+                remarks(line, *paint),
             ]);
         }
         table(&rows)
@@ -159,6 +164,20 @@ fn unicode() -> bool {
     })
 }
 
+/// What stands at the end of a line, where there is anything to say.
+fn remarks(line: &Line, paint: Paint) -> String {
+    let mut remarks = Vec::new();
+    if !line.intact {
+        remarks.push(paint.bad("its records were changed"));
+    }
+    match line.recordings {
+        0 => {}
+        1 => remarks.push("1 recording".to_owned()),
+        many => remarks.push(format!("{many} recordings")),
+    }
+    remarks.join("; ")
+}
+
 /// All records of one attempt, in order.
 fn story(app: &mut App, named: &str) -> Result<Exit, Failure> {
     let store = app.store()?;
@@ -168,10 +187,18 @@ fn story(app: &mut App, named: &str) -> Result<Exit, Failure> {
     };
     let records = store.records(&row.id)?;
     let broken = store.verify_chain(&row.id)?;
-    let data = serde_json::json!({ "attempt": row, "records": records, "broken-at": broken.as_ref().map(|b| b.seq) });
+    let recordings = recording::all(store.directory(), &row.id);
+    let data = serde_json::json!({
+        "attempt": row,
+        "records": records,
+        "broken-at": broken.as_ref().map(|b| b.seq),
+        "recordings": recordings,
+    });
+    let mut story = Story::default();
     app.output.data(&data, |paint| {
         let mut rows = Vec::new();
         for record in &records {
+            let what = story.add(record);
             let body: serde_json::Value = serde_json::from_str(&record.body).unwrap_or_default();
             let told =
                 match (&body, body["totals"]["provisional"].as_u64().or(body["totals"]["earned"].as_u64())) {
@@ -181,8 +208,12 @@ fn story(app: &mut App, named: &str) -> Result<Exit, Failure> {
                     (body, _) if !body["cost-percent"].is_null() => hint(body),
                     (serde_json::Value::String(text), _) => text.clone(),
                     (serde_json::Value::Number(number), _) => number.to_string(),
-                    (body, _) if !body["resumed"].is_null() => "resumed".to_owned(),
-                    _ => String::new(),
+                    _ => match what {
+                        Some(what @ (What::Resumed | What::Hands { .. } | What::Recorded { .. })) => {
+                            what.words()
+                        }
+                        _ => String::new(),
+                    },
                 };
             rows.push(vec![
                 when(record.at_ms),
@@ -193,6 +224,9 @@ fn story(app: &mut App, named: &str) -> Result<Exit, Failure> {
         }
         table(&rows)
     });
+    for path in &recordings {
+        app.output.talk(format!("recording:  {}", path.display()));
+    }
     if let Some(broken) = broken {
         app.output.talk(format!("record {} is not as it was written", broken.seq));
         return Ok(Exit::NotYet);

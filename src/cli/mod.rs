@@ -27,6 +27,7 @@ mod path;
 mod pause;
 mod reset;
 mod resume;
+mod review;
 mod rubric;
 mod shell;
 mod site;
@@ -34,6 +35,7 @@ mod start;
 mod status;
 mod stop;
 mod takeover;
+mod tape;
 mod tmux;
 mod watch;
 
@@ -90,6 +92,7 @@ enum Command {
     Resume(resume::Args),
     Stop(stop::Args),
     History(history::Args),
+    Report(review::Args),
     #[command(subcommand)]
     Image(image::Command),
     #[command(subcommand)]
@@ -143,6 +146,7 @@ pub fn run() -> Exit {
         Some(Command::Resume(args)) => resume::run(&mut app, &args),
         Some(Command::Stop(args)) => stop::run(&mut app, &args),
         Some(Command::History(args)) => history::run(&mut app, &args),
+        Some(Command::Report(args)) => review::run(&mut app, &args),
         Some(Command::Image(command)) => image::run(&mut app, &command),
         Some(Command::Lab(command)) => lab::run(&mut app, &command),
         Some(Command::Rubric(command)) => rubric::run(&mut app, &command),

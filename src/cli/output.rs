@@ -69,6 +69,11 @@ impl Output {
             let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
         }
     }
+
+    /// Prints talk that `--quiet` does not silence: what somebody must know before he goes on.
+    pub fn insist(&self, line: impl AsRef<str>) {
+        let _ = writeln!(std::io::stderr().lock(), "{}", line.as_ref());
+    }
 }
 
 /// Puts a question on standard error, and leaves the cursor behind it.

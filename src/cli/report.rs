@@ -6,7 +6,9 @@ use crate::grade::{
     CheckReport, CheckVerdict, GuardState, Outcome, Report, RoleVerdict, Scorecard, TEXT_LIMIT, Verdict,
     clean,
 };
+use crate::review::{By, Summary, Timeline, What};
 use crate::rubric::{Effect, Phase, Role};
+use crate::units::spoken_duration;
 
 /// Every check that earns points with what was found and what was wanted, and every guard that does not
 /// hold; guards that hold are counted in one line. No line is longer than `width` characters.
@@ -167,6 +169,32 @@ pub fn standing(card: &Scorecard, role: &Role, paint: Paint) -> String {
         percent(card.pass_bp),
         card.weight_covered,
     )
+}
+
+/// How an attempt went, in a few lines.
+pub fn summary(summary: &Summary) -> String {
+    let rows: Vec<Vec<String>> =
+        summary.words().into_iter().map(|(what, how)| vec![format!("  {what}"), how]).collect();
+    table(&rows)
+}
+
+/// What happened and when: the learner's time at the left.
+pub fn timeline(timeline: &Timeline, paint: Paint) -> String {
+    let mut rows = vec![["TIME", "WHAT"].map(|head| paint.faint(head)).to_vec()];
+    let begin = timeline.moments.len() / 2;
+    for (nth, moment) in timeline.moments.iter().enumerate() {
+        if timeline.left_out > 0 && nth == begin {
+            rows.push(vec![String::new(), paint.faint(format!("{} more", timeline.left_out))]);
+        }
+        let words = moment.what.words();
+        let words = match &moment.what {
+            What::Look(look) if look.by == By::Grade && look.verdict == Verdict::Passed => paint.good(words),
+            What::Look(look) if !look.worse.is_empty() => paint.bad(words),
+            _ => words,
+        };
+        rows.push(vec![spoken_duration(moment.used_ms), words]);
+    }
+    table(&rows)
 }
 
 /// One check in full, without its cure: where it was read, how to read the same by hand, what was found. A script

@@ -58,7 +58,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// The attempt that is meant: one that runs, else the newest one.
-fn choose(app: &mut App, store: &Store, named: Option<&str>) -> Result<AttemptRow, Failure> {
+pub fn choose(app: &mut App, store: &Store, named: Option<&str>) -> Result<AttemptRow, Failure> {
     let newest = || -> Result<Option<AttemptRow>, Failure> {
         Ok(store.attempts()?.into_iter().find(|row| row.purpose == Purpose::Learn))
     };

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
+use super::tape::{Record, Tape, Wish};
 use crate::engine::{Engine, Exec, Terminal, WindowSize};
 use crate::store::Store;
 use crashcart_facts::AGENT_PATH;
@@ -19,19 +20,23 @@ pub struct Args {
     /// The lab or attempt, where several are running
     #[arg(long, short)]
     attempt: Option<String>,
+    #[command(flatten)]
+    record: Record,
 }
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
-    let store = app.store()?;
-    enter(app, &store, args.attempt.as_deref(), args.node.as_deref())
+    let mut store = app.store()?;
+    let wish = args.record.wish()?;
+    enter(app, &mut store, args.attempt.as_deref(), args.node.as_deref(), wish)
 }
 
 /// Opens a shell and stays in it until it ends.
 pub fn enter(
     app: &mut App,
-    store: &Store,
+    store: &mut Store,
     attempt: Option<&str>,
     node: Option<&str>,
+    record: Option<Wish>,
 ) -> Result<Exit, Failure> {
     if !app.output.interactive {
         return Err(no_terminal());
@@ -40,10 +45,18 @@ pub fn enter(
     let site = app.site(store)?;
     let nodes = app.open_nodes(&site, &open)?;
     let link = open.node(&nodes, node)?;
+    let mut tape = match &record {
+        Some(wish) => Some(Tape::begin(app, store, &open, &link.name, wish)?),
+        None => None,
+    };
     app.output.talk(format!("root on {}; `exit` or ctrl-D brings you back", link.name));
     let container = link.container.clone();
     // The shell's own exit status is that of the learner's last command: no verdict of ours.
-    app.block_on(attach(&*site.engine, &container, "shell"))?;
+    let ended = app.block_on(attach(&*site.engine, &container, "shell", tape.as_mut()));
+    if let Some(tape) = tape {
+        tape.end(ended.as_ref().ok().copied()).tell(app, store);
+    }
+    ended?;
     app.output.talk("next:  crashcart check");
     Ok(Exit::Done)
 }
@@ -57,7 +70,8 @@ pub fn no_terminal() -> Failure {
     )
 }
 
-fn window() -> WindowSize {
+/// The size of this terminal's window.
+pub fn window() -> WindowSize {
     let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
     WindowSize { columns, rows }
 }
@@ -79,8 +93,12 @@ impl Drop for Raw {
     }
 }
 
-/// Carries bytes both ways and the window's size one way until the far side ends.
-async fn join(mut terminal: Box<dyn Terminal>) -> Result<i64, crate::engine::EngineError> {
+/// Carries bytes both ways and the window's size one way until the far side ends; a tape gets what passes after the
+/// screen did.
+async fn join(
+    mut terminal: Box<dyn Terminal>,
+    mut tape: Option<&mut Tape<'_>>,
+) -> Result<i64, crate::engine::EngineError> {
     let (mut from_node, mut to_node) = terminal.split();
     let mut resized = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::window_change()).ok();
     // A thread of its own: a blocking read of the terminal cannot be called off, and the process
@@ -98,6 +116,7 @@ async fn join(mut terminal: Box<dyn Terminal>) -> Result<i64, crate::engine::Eng
     let mut screen = tokio::io::stdout();
     let mut buffer = vec![0u8; 32 * 1024];
     let mut typing = true;
+    let mut rounds = super::tape::rounds();
     loop {
         tokio::select! {
             read = from_node.read(&mut buffer) => match read {
@@ -105,10 +124,14 @@ async fn join(mut terminal: Box<dyn Terminal>) -> Result<i64, crate::engine::Eng
                 Ok(read) => {
                     if screen.write_all(&buffer[..read]).await.is_err() { break; }
                     let _ = screen.flush().await;
+                    if let Some(tape) = &mut tape { tape.shown(&buffer[..read]); }
                 }
             },
             keys = typed.recv(), if typing => match keys {
-                Some(keys) => if to_node.write_all(&keys).await.is_err() { break },
+                Some(keys) => {
+                    if to_node.write_all(&keys).await.is_err() { break }
+                    if let Some(tape) = &mut tape { tape.typed(&keys); }
+                }
                 None => {
                     let _ = to_node.shutdown().await;
                     typing = false;
@@ -116,7 +139,12 @@ async fn join(mut terminal: Box<dyn Terminal>) -> Result<i64, crate::engine::Eng
             },
             _ = next_resize(&mut resized) => {
                 // The session may be over already; the loop finds out by itself.
-                let _ = terminal.resize(window()).await;
+                let window = window();
+                let _ = terminal.resize(window).await;
+                if let Some(tape) = &mut tape { tape.resized(window); }
+            }
+            _ = rounds.tick(), if tape.is_some() => {
+                if let Some(tape) = &mut tape { tape.look_around(); }
             }
         }
     }
@@ -138,8 +166,9 @@ pub async fn attach(
     engine: &dyn Engine,
     container: &crate::engine::ContainerId,
     word: &str,
+    tape: Option<&mut Tape<'_>>,
 ) -> Result<i64, crate::engine::EngineError> {
-    let terminal = std::env::var("TERM").unwrap_or_else(|_| "xterm".into());
+    let terminal = terminal_type();
     let exec = Exec {
         argv: vec![AGENT_PATH.into(), word.into()],
         user: "root".into(),
@@ -151,5 +180,10 @@ pub async fn attach(
     let terminal = engine.attach(container, exec, window()).await?;
     // From here on every key belongs to the node.
     let _raw = Raw::enter();
-    join(terminal).await
+    join(terminal, tape).await
+}
+
+/// What this terminal is.
+pub fn terminal_type() -> String {
+    std::env::var("TERM").unwrap_or_else(|_| "xterm".into())
 }

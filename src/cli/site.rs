@@ -94,7 +94,10 @@ fn serve(app: &mut App, args: &ServeArgs) -> Result<Exit, Failure> {
     let today = move || super::path::day(clock.now_ms());
     // What would be wrong with every page is said here and now.
     let make = move || -> Result<Pages, Failure> {
-        let mine = Mine::read(&Store::open(&state)?, jiff::tz::TimeZone::system(), clock.now_ms())?;
+        let store = Store::open(&state)?;
+        // Nobody but this machine sees these.
+        let mine = Mine::read(&store, jiff::tz::TimeZone::system(), clock.now_ms())?
+            .with_solutions(&store, &catalog);
         Ok(build(&catalog, Some(&mine))?)
     };
     make()?;

@@ -45,11 +45,12 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     if args.shell && !app.output.interactive {
         return Err(super::shell::no_terminal());
     }
+    let record = if args.shell { super::tape::Wish::of_environment()? } else { None };
     let mut store = app.store()?;
     let begun = begin(app, &mut store, args)?;
     begun.show(app);
     if args.shell {
-        return super::shell::enter(app, &store, Some(begun.attempt.as_str()), None);
+        return super::shell::enter(app, &mut store, Some(begun.attempt.as_str()), None, record);
     }
     Ok(Exit::Done)
 }

@@ -8,38 +8,81 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::plot::{self, Dot};
+use super::plot::{self, Dot, Milestone, MilestoneKind};
+use crate::attempt::difference;
 use crate::grade::{
     CheckVerdict, GuardState, Met, Outcome, Report, RoleVerdict, Scorecard, TEXT_LIMIT, Verdict, clean,
 };
+use crate::lab::{Catalog, Draw};
 use crate::progress::{
     Grading, Mark, Offer, Past, Plan, Series, SkillStanding, Strength, Tried, plan, series,
 };
+use crate::recording;
+use crate::review::{By, Moment, Story, Timeline, What, left_lines, reference, shown, shown_lines};
 use crate::rubric::{Effect, Phase, Role};
-use crate::store::{Stage, Store, StoreError};
+use crate::store::{AttemptRow, Stage, Store, StoreError};
 use crate::units::spoken_duration;
 
 /// All attempts of a learner.
 #[derive(Debug)]
 pub struct Mine {
     past: Past,
-    /// Of each attempt: time used in milliseconds, and whether its records are as they were written.
-    beside: Vec<(u64, bool)>,
+    /// Of each attempt.
+    beside: Vec<Beside>,
     /// For what is due.
     today: Date,
+}
+
+/// What the page of an attempt tells beside its gradings.
+#[derive(Debug)]
+struct Beside {
+    used_ms: u64,
+    /// Its records are as they were written.
+    intact: bool,
+    went: Timeline,
+    /// Recordings of its shells, by name.
+    recordings: Vec<String>,
+    solution: Option<SolutionView>,
 }
 
 impl Mine {
     /// Reads them; `zone` is for days, `now_ms` says which is today.
     pub fn read(store: &Store, zone: TimeZone, now_ms: u64) -> Result<Self, StoreError> {
         let past = Past::read(store, zone)?;
-        // An open span counts for nothing: the same store makes the same page.
         let beside = |tried: &Tried| {
-            Ok((store.time_used_ms(&tried.row.id, 0)?, store.verify_chain(&tried.row.id)?.is_none()))
+            let id = &tried.row.id;
+            let (mut story, mut last_ms) = (Story::default(), 0);
+            store.story(id, 0, |record| {
+                last_ms = record.at_ms;
+                story.add(record);
+            })?;
+            let recordings = recording::all(store.directory(), id);
+            Ok(Beside {
+                // An open span counts for nothing: the same store makes the same page.
+                used_ms: store.time_used_ms(id, 0)?,
+                intact: store.verify_chain(id)?.is_none(),
+                went: story.told(last_ms),
+                recordings: recordings
+                    .iter()
+                    .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+                    .collect(),
+                solution: None,
+            })
         };
         let beside = past.tried().iter().map(beside).collect::<Result<_, StoreError>>()?;
         let today = past.day(now_ms);
         Ok(Self { past, beside, today })
+    }
+
+    /// Adds what gives labs away, for pages that nobody but the learner sees: of each attempt that was passed the lab's own
+    /// solution, beside what is different on its nodes. Where lab or evidence no longer read, there is none.
+    pub fn with_solutions(mut self, store: &Store, catalog: &Catalog) -> Self {
+        for (tried, beside) in self.past.tried().iter().zip(&mut self.beside) {
+            if beside.went.summary.passed_ms.is_some() {
+                beside.solution = solution(store, catalog, &tried.row);
+            }
+        }
+        self
     }
 
     /// Every grading with its attempt, the oldest first.
@@ -96,7 +139,7 @@ impl Mine {
                 .iter()
                 .zip(&self.beside)
                 .rev()
-                .map(|(tried, (used_ms, intact))| self.attempt(tried, *used_ms, *intact))
+                .map(|(tried, beside)| self.attempt(tried, beside))
                 .collect(),
         }
     }
@@ -132,7 +175,7 @@ impl Mine {
         series.iter().map(view).collect()
     }
 
-    fn attempt(&self, tried: &Tried, used_ms: u64, intact: bool) -> AttemptView {
+    fn attempt(&self, tried: &Tried, beside: &Beside) -> AttemptView {
         let row = &tried.row;
         let newest = tried.gradings.last().map(|grading| &grading.report);
         AttemptView {
@@ -141,9 +184,9 @@ impl Mine {
             began: self.past.minute(row.created_at_ms),
             stage: row.stage.to_string(),
             over: row.stage == Stage::Stopped,
-            used: (row.stage == Stage::Stopped).then(|| spoken_duration(used_ms)),
+            used: (row.stage == Stage::Stopped).then(|| spoken_duration(beside.used_ms)),
             hints: row.hints,
-            intact,
+            intact: beside.intact,
             unreadable: tried.unreadable,
             result: newest.map(result),
             gradings: tried
@@ -157,6 +200,9 @@ impl Mine {
             criteria: newest.map(criteria).unwrap_or_default(),
             checks: newest.map(checks).unwrap_or_default(),
             guards: newest.map(guards).unwrap_or_default(),
+            went: went(&beside.went),
+            recordings: beside.recordings.iter().map(|name| line(name)).collect(),
+            solution: beside.solution.clone(),
         }
     }
 }
@@ -306,6 +352,50 @@ fn checks(report: &Report) -> Vec<CheckView> {
     report.checks.iter().filter_map(view).collect()
 }
 
+fn solution(store: &Store, catalog: &Catalog, row: &AttemptRow) -> Option<SolutionView> {
+    let lab = catalog.lab(&row.lab).ok()?;
+    let rubric = catalog.rubric(&lab).ok()?;
+    let draw = Draw::new(&lab, row.seed, Some(lab.variant(&row.variant)?));
+    let shown = shown(&lab, reference(&lab, &draw)?, &draw).ok()?;
+    let left = difference(store, &row.id, &rubric).ok()?;
+    Some(SolutionView { shown: shown_lines(&shown).join("\n"), left: left_lines(&left).join("\n") })
+}
+
+/// None where nobody looked at the nodes yet.
+fn went(went: &Timeline) -> Option<WentView> {
+    went.summary.first_look_ms?;
+    let milestone = |moment: &Moment| {
+        let kind = match &moment.what {
+            What::Look(look) => MilestoneKind::Look {
+                met: look.met,
+                of: look.of,
+                graded: look.by == By::Grade,
+                passed: look.by == By::Grade && look.verdict == Verdict::Passed,
+            },
+            What::Hint { .. } | What::Hands { .. } => MilestoneKind::Help,
+            _ => return None,
+        };
+        let told = format!("{}: {}", spoken_duration(moment.used_ms), moment.what.words());
+        Some(Milestone { used_ms: moment.used_ms, told, kind })
+    };
+    let milestones: Vec<Milestone> = went.moments.iter().filter_map(milestone).collect();
+    Some(WentView {
+        plot: plot::way(&milestones, went.summary.total_ms),
+        summary: went
+            .summary
+            .words()
+            .into_iter()
+            .map(|(what, how)| Told { what: what.into(), how })
+            .collect(),
+        moments: went
+            .moments
+            .iter()
+            .map(|moment| Told { what: spoken_duration(moment.used_ms), how: moment.what.words() })
+            .collect(),
+        left_out: went.left_out,
+    })
+}
+
 fn guards(report: &Report) -> Vec<GuardView> {
     let broken = report.guards.iter().filter(|it| it.state == GuardState::Broken);
     let view = |it: &crate::grade::GuardReport| GuardView {
@@ -430,6 +520,35 @@ pub struct AttemptView {
     pub criteria: Vec<CriterionView>,
     pub checks: Vec<CheckView>,
     pub guards: Vec<GuardView>,
+    pub went: Option<WentView>,
+    pub recordings: Vec<String>,
+    /// On pages that only the learner sees.
+    pub solution: Option<SolutionView>,
+}
+
+/// The lab's own solution, and what the learner left different.
+#[derive(Clone, Debug, Serialize)]
+pub struct SolutionView {
+    pub shown: String,
+    pub left: String,
+}
+
+/// How an attempt went.
+#[derive(Debug, Serialize)]
+pub struct WentView {
+    pub plot: String,
+    pub summary: Vec<Told>,
+    /// What happened, and when in the learner's time.
+    pub moments: Vec<Told>,
+    /// So many in the middle are not among them.
+    pub left_out: usize,
+}
+
+/// Two words that belong together.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    pub what: String,
+    pub how: String,
 }
 
 /// What a grading came to.

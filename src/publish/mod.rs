@@ -6,6 +6,7 @@
 //! `mine` reads the store, and only `serve` waits.
 
 mod address;
+pub mod card;
 mod coverage;
 pub mod folder;
 mod labs;

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::markdown::escape;
+use crate::units::spoken_duration;
 
 /// One grading in the plot of points.
 #[derive(Clone, Debug)]
@@ -62,6 +63,101 @@ pub fn points(dots: &[Dot]) -> String {
             x + 6
         )
         .expect("strings take it");
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// Something on the way of an attempt.
+#[derive(Clone, Debug)]
+pub struct Milestone {
+    /// The learner's time, in milliseconds.
+    pub used_ms: u64,
+    /// What it is: shown when pointed at.
+    pub told: String,
+    pub kind: MilestoneKind,
+}
+
+/// What a milestone is drawn as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MilestoneKind {
+    /// A dot where so many checks of so many were met; large for a grading, full where that was passed.
+    Look { met: usize, of: usize, graded: bool, passed: bool },
+    /// A tick at the foot: help that was taken.
+    Help,
+}
+
+/// How an attempt went: checks that were met over the learner's time, a step at each look.
+pub fn way(milestones: &[Milestone], total_ms: u64) -> String {
+    const WIDTH: u64 = 640;
+    const HEIGHT: u64 = 200;
+    // Room for the labels also where a narrow page makes them larger.
+    const LEFT: u64 = 66;
+    const RIGHT: u64 = 628;
+    const TOP: u64 = 12;
+    const FOOT: u64 = 168;
+    let x = |used_ms: u64| LEFT + (RIGHT - LEFT) * used_ms.min(total_ms) / total_ms.max(1);
+    let y = |met: usize, of: usize| FOOT - (FOOT - TOP) * met.min(of) as u64 / of.max(1) as u64;
+    let looks: Vec<(u64, usize, usize)> = milestones
+        .iter()
+        .filter_map(|it| match it.kind {
+            MilestoneKind::Look { met, of, .. } => Some((it.used_ms, met, of)),
+            MilestoneKind::Help => None,
+        })
+        .collect();
+    let last =
+        looks.last().map_or_else(String::new, |(_, met, of)| format!(", {met} of {of} met at the last one"));
+    let mut svg = format!(
+        "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{} looks at the nodes in {}{last}; \
+         the table below tells each\">\n",
+        looks.len(),
+        spoken_duration(total_ms)
+    );
+    for percent in [0, 50, 100] {
+        let y = y(percent, 100);
+        writeln!(
+            svg,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y}\" y2=\"{y}\"/>\
+             <text x=\"{}\" y=\"{}\" text-anchor=\"end\">{percent} %</text>",
+            LEFT - 6,
+            y + 4
+        )
+        .expect("strings take it");
+    }
+    for (at, anchor) in [(0, "start"), (total_ms, "end")] {
+        writeln!(
+            svg,
+            "<text x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+            x(at),
+            FOOT + 24,
+            spoken_duration(at)
+        )
+        .expect("strings take it");
+    }
+    let (mut line, mut before) = (format!("{LEFT},{FOOT}"), FOOT);
+    for (used_ms, met, of) in &looks {
+        let (x, y) = (x(*used_ms), y(*met, *of));
+        write!(line, " {x},{before} {x},{y}").expect("strings take it");
+        before = y;
+    }
+    writeln!(svg, "<polyline class=\"way\" points=\"{line}\"/>").expect("strings take it");
+    for milestone in milestones {
+        let x = x(milestone.used_ms);
+        let title = format!("<title>{}</title>", escape(&milestone.told));
+        let drawn = match milestone.kind {
+            MilestoneKind::Look { met, of, graded, passed } => format!(
+                "<g class=\"dot{}\">{title}<circle cx=\"{x}\" cy=\"{}\" r=\"{}\"/></g>",
+                if passed { " passed" } else { "" },
+                y(met, of),
+                if graded { 6 } else { 4 }
+            ),
+            MilestoneKind::Help => format!(
+                "<g class=\"help\">{title}<line x1=\"{x}\" x2=\"{x}\" y1=\"{}\" y2=\"{}\"/></g>",
+                FOOT - 7,
+                FOOT + 7
+            ),
+        };
+        writeln!(svg, "{drawn}").expect("strings take it");
     }
     svg.push_str("</svg>");
     svg
@@ -136,5 +232,28 @@ mod tests {
         // What lies outside, as after a clock was set back, is drawn at the edge.
         let odd = steps(&[(9, 20_000), (2, 0)], 3, 5, "");
         assert!(odd.contains("d=\"M156,4H4V32H156\""), "{odd}");
+    }
+
+    #[test]
+    fn the_way_of_an_attempt_climbs_in_steps_and_stays_inside() {
+        let at = |used_ms, kind| Milestone { used_ms, told: "<b>".into(), kind };
+        let look = |met, graded| MilestoneKind::Look { met, of: 2, graded, passed: graded };
+        let all = [
+            at(0, look(0, false)),
+            at(50, MilestoneKind::Help),
+            at(100, look(1, false)),
+            at(900, look(2, true)),
+        ];
+        let svg = way(&all, 200);
+        assert!(svg.contains("points=\"66,168 66,168 66,168 347,168 347,90 628,90 628,12\""), "{svg}");
+        assert!(
+            svg.contains(
+                "<g class=\"dot passed\"><title>&lt;b&gt;</title><circle cx=\"628\" cy=\"12\" r=\"6\"/>"
+            ),
+            "{svg}"
+        );
+        assert!(svg.contains("3 looks at the nodes in 0 s, 2 of 2 met at the last one"), "{svg}");
+        // Nothing happened yet.
+        assert!(way(&[], 0).contains("0 looks"));
     }
 }

@@ -146,7 +146,7 @@ fn padded(text: &str, columns: usize) -> String {
 }
 
 /// A cleaned text in lines of so many columns, at most `most` of them; the last one shows that there is more.
-fn folded(text: &str, columns: usize, most: usize) -> Vec<String> {
+pub fn folded(text: &str, columns: usize, most: usize) -> Vec<String> {
     let text = plain(text);
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();

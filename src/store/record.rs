@@ -94,19 +94,22 @@ impl Store {
         let sql =
             format!("SELECT seq, kind, at_ms, body, previous, digest FROM record WHERE {which} ORDER BY seq");
         let mut statement = self.connection.prepare_cached(&sql).map_err(|e| self.error(e))?;
-        let rows = statement
-            .query_map(values, |row| {
-                Ok(Record {
-                    seq: row.get(0)?,
-                    kind: row.get(1)?,
-                    at_ms: row.get(2)?,
-                    body: row.get(3)?,
-                    previous: row.get(4)?,
-                    digest: row.get(5)?,
-                })
-            })
-            .map_err(|e| self.error(e))?;
+        let rows = statement.query_map(values, record).map_err(|e| self.error(e))?;
         rows.collect::<Result<_, _>>().map_err(|e| self.error(e))
+    }
+
+    /// Tells of the records of an attempt after this number, in order, one at a time: all but what was read from nodes,
+    /// which is most of the bytes and tells nothing by itself.
+    pub fn story(&self, id: &AttemptId, after: u32, mut told: impl FnMut(&Record)) -> Result<(), StoreError> {
+        let sql = "SELECT seq, kind, at_ms, body, previous, digest FROM record \
+                   WHERE attempt_id = ? AND seq > ? \
+                   AND kind IN ('started', 'report', 'grade', 'hint', 'note') ORDER BY seq";
+        let mut statement = self.connection.prepare_cached(sql).map_err(|e| self.error(e))?;
+        let mut rows = statement.query(params![id.as_str(), after]).map_err(|e| self.error(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.error(e))? {
+            told(&record(row).map_err(|e| self.error(e))?);
+        }
+        Ok(())
     }
 
     /// The newest record of a kind, parsed.
@@ -149,6 +152,18 @@ impl Store {
         }
         Ok(None)
     }
+}
+
+/// A record, its columns in the order of its fields.
+fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        seq: row.get(0)?,
+        kind: row.get(1)?,
+        at_ms: row.get(2)?,
+        body: row.get(3)?,
+        previous: row.get(4)?,
+        digest: row.get(5)?,
+    })
 }
 
 fn link(id: &AttemptId, seq: u32, kind: RecordKind, at_ms: u64, body: &str, previous: &str) -> String {

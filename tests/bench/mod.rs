@@ -10,7 +10,7 @@
 //!
 //! A command sees nothing of the environment of whoever runs the tests. What differs from run to run
 //! is masked by name: `[ATTEMPT]` is the first attempt of a bench, `[ATTEMPT-2]` the second; paths are
-//! `[ROOT]`, `[STATE]`, `[ENGINE]`; times are `[TIME]`, dates `[DATE]`, days `[DUE]` and
+//! `[ROOT]`, `[STATE]`, `[ENGINE]`; times are `[TIME]`, dates `[DATE]` or `[DAY]`, days `[DUE]` and
 //! `[AGE]`, digests `[DIGEST]`.
 //!
 //! Knows the command line, the store and the scripted engine's files; judges nothing by itself.
@@ -327,6 +327,7 @@ impl Bench {
             Regex::new(pattern).expect("a pattern").replace_all(&text, with).into_owned()
         };
         text = replace(text, r"\d{4}-\d\d-\d\d \d\d:\d\d", "[DATE]");
+        text = replace(text, r"\b\d{4}-\d\d-\d\d\b", "[DAY]");
         // Midnight may come between two commands.
         let due = "(?:due today|due tomorrow|due in \\d+ days|\\d+ days? overdue)";
         text = replace(text, &format!("(?m){due} *$"), "[DUE]");

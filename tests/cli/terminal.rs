@@ -70,11 +70,16 @@ impl OnTerminal {
     }
 
     /// Waits for the end; gives what was told.
-    fn ends(mut self, status: i32) -> String {
+    fn over(mut self, status: i32) -> String {
         self.shows("as found", 1).shows(&format!("ended {status}"), 1);
         drop(self.child.stdin.take());
         self.child.wait().expect("a child of ours");
-        let told = self.told();
+        self.told()
+    }
+
+    /// As [`Self::over`], for what takes the whole screen.
+    fn ends(self, status: i32) -> String {
+        let told = self.over(status);
         assert_eq!(told.matches(TAKEN).count(), told.matches(GIVEN_BACK).count(), "{told:?}");
         let last = told.rfind(GIVEN_BACK).expect("it was taken");
         assert!(told[last..].contains("\x1b[?25h"), "the cursor shows again: {told:?}");
@@ -176,6 +181,64 @@ fn no_colour_is_sent_where_none_is_wanted_and_no_background_ever() {
         assert!(!background.is_match(&told), "{told:?}");
         assert_eq!(colour.is_match(&told), coloured, "{told:?}");
     }
+}
+
+/// The lines of a recording.
+fn recorded(bench: &Bench, name: &str) -> Vec<serde_json::Value> {
+    let id = bench.attempts()[0].id.to_string();
+    let path = bench.state().join("recordings").join(id).join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn a_shell_is_recorded_where_that_is_asked_for_and_says_so_before_and_after() {
+    let mut bench = Bench::new().lab("key-exposed");
+    bench.run("start key-exposed").succeeds();
+    let told = OnTerminal::run(&bench, "shell").over(0);
+    assert!(!told.contains("recorded") && !bench.state().join("recordings").exists(), "{told:?}");
+
+    let told = OnTerminal::run(&bench, "shell --record").over(0);
+    let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text:?} in {told:?}"));
+    assert!(at("this shell is recorded (what it shows) into ") < at("root@front"), "{told:?}");
+    assert!(at("root@front") < at("play:  asciinema play "), "{told:?}");
+    let lines = recorded(&bench, "front-1.cast");
+    assert_eq!((&lines[0]["version"], &lines[0]["term"]["cols"]), (&3.into(), &80.into()));
+    let shown: String = lines[1..]
+        .iter()
+        .filter(|event| event[1] == "o")
+        .map(|event| event[2].as_str().expect("text"))
+        .collect();
+    assert_eq!(shown, "root@front:~# printf '\\u20ac'\r\n€\r\nroot@front:~# logout\r\n");
+    assert_eq!(lines.last().map(|event| (&event[1], &event[2])), Some((&"x".into(), &"0".into())));
+
+    // From the environment, and each in a file of its own.
+    bench.set_env("CRASHCART_RECORD", "1");
+    OnTerminal::run(&bench, "shell back").over(0);
+    let told = OnTerminal::run(&bench, "shell --quiet").over(0);
+    assert!(told.contains("this shell is recorded"), "that is said in any case: {told:?}");
+    for name in ["back-1.cast", "front-2.cast"] {
+        assert_eq!(recorded(&bench, name)[0]["version"], 3);
+    }
+    let notes: Vec<String> = bench.records().iter().map(|record| record.body.clone()).collect();
+    assert_eq!(notes.iter().filter(|body| body.contains("\"recorded\"")).count(), 3, "{notes:?}");
+    assert!(bench.run("history").succeeds().stdout.contains("3 recordings"));
+}
+
+#[test]
+fn a_recording_overwrites_nothing_and_where_there_can_be_none_no_shell_opens() {
+    let mut bench = Bench::new().lab("key-exposed");
+    bench.run("start key-exposed").succeeds();
+    let mine = bench.root().join("mine.cast");
+    std::fs::write(&mine, "mine").expect("a file");
+    let told = OnTerminal::run(&bench, &format!("shell --record={}", mine.display())).over(2);
+    assert!(told.contains("there is a file") && !told.contains("root@front"), "{told:?}");
+    assert_eq!(std::fs::read_to_string(&mine).expect("there"), "mine");
+    let told = OnTerminal::run(&bench, "shell --record=/proc/none/a.cast").over(3);
+    assert!(told.contains("could not write the recording") && !told.contains("root@front"), "{told:?}");
+    bench.set_env("CRASHCART_RECORD", "maybe");
+    let told = OnTerminal::run(&bench, "shell").over(2);
+    assert!(told.contains("`CRASHCART_RECORD` is neither"), "{told:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use crashcart::lab::{Catalog, Lab};
 use crashcart::publish::hints;
+use crashcart::publish::mine::Mine;
 use crashcart::rubric::Rubric;
 
 use crate::bench::Bench;
@@ -205,4 +206,19 @@ fn the_path_to_a_role_says_what_is_shown_and_what_comes_next() {
     assert!(path.contains("<td>never tried</td>") && path.contains("level 1, about"), "{path}");
     // The lab that was played is none of those that are shown.
     assert!(path.contains("Nothing yet: a lab comes back once it was graded."), "{path}");
+}
+
+#[test]
+fn how_an_attempt_went_is_on_its_page_and_the_solution_only_where_nobody_else_sees_it() {
+    let site = site();
+    let page = format!("mine/{}.html", site.bench.attempts()[0].id);
+    let built = &pages(site.folder())[&page];
+    assert!(built.contains("How it went") && built.contains("grade: passed, 100 of 100 points"), "{built}");
+    assert!(!built.contains("own solution") && !built.contains("chmod 0400"), "{built}");
+    let catalog = Catalog::find(Some(&site.bench.root())).expect("the lab on paper");
+    let store = site.bench.store();
+    let mine = Mine::read(&store, jiff::tz::TimeZone::UTC, 0).expect("read").with_solutions(&store, &catalog);
+    let own = crashcart::publish::site::build(&catalog, Some(&mine)).expect("pages");
+    let own = own.iter().find(|(path, _)| *path == page).expect("the page of the attempt").1;
+    assert!(own.contains("chmod 0400 /etc/service/key") && own.contains("was 0644"), "{own}");
 }
