@@ -1,4 +1,4 @@
-//! Builds what runs inside nodes, so that the program carries it in its belly.
+//! Builds what runs inside nodes, and packs the labs, so that the program carries both in its belly.
 //!
 //! The agent runs in nodes of unknown make, so it is linked statically against the host's
 //! C library; the NVML library, nvidia-smi and the other programs of GPU nodes run on a
@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
+
+#[path = "carried/archive.rs"]
+#[allow(dead_code, reason = "the program unpacks what is packed here")]
+mod archive;
 
 fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
@@ -32,16 +36,19 @@ fn main() {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }
 
-    // target/debug/build/crashcart-HASH/out
-    let beside = out.ancestors().nth(4).unwrap_or(&out).join("inside");
+    // target/debug/build/crashcart-HASH/out, or target/TARGET/debug/build/crashcart-HASH/out
+    let mut beside = out.ancestors().nth(4).unwrap_or(&out);
+    if beside.file_name().is_some_and(|name| name == target.as_str()) {
+        beside = beside.parent().unwrap_or(beside);
+    }
+    let beside = beside.join("inside");
     let parts = ["--package", "crashcart-agent", "--bin", "crashcart-agent"];
     let agent = build(&root, &beside.join("agent"), &target, &parts, "-C target-feature=+crt-static");
     let agent = agent.join("crashcart-agent");
     let bytes =
         std::fs::read(&agent).unwrap_or_else(|error| panic!("could not read `{}`: {error}", agent.display()));
-    let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     println!("cargo::rustc-env=CRASHCART_AGENT={}", agent.display());
-    println!("cargo::rustc-env=CRASHCART_AGENT_DIGEST={digest}");
+    println!("cargo::rustc-env=CRASHCART_AGENT_DIGEST={}", digest(&bytes));
 
     let packages =
         ["crashcart-nvml", "crashcart-smi", "crashcart-work", "crashcart-fabric", "crashcart-persistenced"];
@@ -57,6 +64,31 @@ fn main() {
     println!("cargo::rustc-env=CRASHCART_GPU_WORK={}", programs.join("gpu-work").display());
     println!("cargo::rustc-env=CRASHCART_FABRIC_MANAGER={}", programs.join("nv-fabricmanager").display());
     println!("cargo::rustc-env=CRASHCART_PERSISTENCED={}", programs.join("nvidia-persistenced").display());
+
+    pack_labs(&root, &out);
+}
+
+/// Packs the labs and the texts into a release build. Whoever works on them runs a debug build, which reads them
+/// where they lie: packed, each change of a script would build the whole crate anew.
+fn pack_labs(root: &Path, out: &Path) {
+    let mut packed = Vec::new();
+    if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        for part in archive::PARTS {
+            println!("cargo::rerun-if-changed={}", root.join(part).display());
+        }
+        packed = archive::pack(root).unwrap_or_else(|error| panic!("could not pack the labs: {error}"));
+    }
+    println!("cargo::rerun-if-changed={}", root.join("src/carried/archive.rs").display());
+    let path = out.join("labs.tar.zz");
+    std::fs::write(&path, &packed)
+        .unwrap_or_else(|error| panic!("could not write `{}`: {error}", path.display()));
+    println!("cargo::rustc-env=CRASHCART_LABS={}", path.display());
+    println!("cargo::rustc-env=CRASHCART_LABS_DIGEST={}", digest(&packed));
+}
+
+/// SHA-256 in hexadecimal.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Builds these parts of the workspace for `target` and says in which folder they lie.

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod attempt;
 pub mod bench;
+pub mod carried;
 pub mod cli;
 pub mod document;
 pub mod engine;

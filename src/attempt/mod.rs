@@ -20,6 +20,7 @@
 //! arguments; none of them prints.
 
 mod collect;
+pub mod fit;
 mod hint;
 mod nodes;
 mod recover;

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use crashcart_facts::PROTOCOL;
 use crashcart_hardware::fault::Deed;
 use futures_util::future::join_all;
 
 use super::Site;
 use crate::advice::NextStep;
-use crate::engine::{Condition, ContainerId, EngineError, FoundKind, LABEL_NODE};
+use crate::engine::{Condition, ContainerId, EngineError, FoundKind, LABEL_NODE, LABEL_PROTOCOL};
 use crate::lab::{Lab, NodeName};
 use crate::node::{NodeError, NodeLink};
 use crate::store::AttemptId;
@@ -31,6 +32,10 @@ pub struct BringUp {
 pub enum BringUpError {
     #[error("node `{node}` of attempt `{attempt}` is no longer in the engine")]
     Missing { attempt: AttemptId, node: NodeName },
+    #[error(
+        "attempt `{attempt}` has nodes of another crashcart, which this one does not understand (protocol {found})"
+    )]
+    OtherProtocol { attempt: AttemptId, found: String },
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -40,6 +45,10 @@ pub enum BringUpError {
 impl NextStep for BringUpError {
     fn next_step(&self) -> String {
         match self {
+            Self::OtherProtocol { .. } => {
+                "finish it with that version, or begin anew with `crashcart reset`; what was graded is kept"
+                    .into()
+            }
             Self::Missing { .. } => "begin anew with `crashcart reset`; what was graded is kept".into(),
             Self::Engine(error) => error.next_step(),
             Self::Node(error) => error.next_step(),
@@ -47,7 +56,8 @@ impl NextStep for BringUpError {
     }
 }
 
-/// The nodes of an attempt and what each is doing.
+/// The nodes of an attempt and what each is doing. An agent stays what it was when the node was made, whatever
+/// crashcart becomes meanwhile: one of another protocol is told here, before anything is asked of it.
 pub async fn find_nodes(
     site: &Site,
     attempt: &AttemptId,
@@ -60,6 +70,10 @@ pub async fn find_nodes(
         let Some(name) = thing.labels.get(LABEL_NODE).and_then(|name| name.parse::<NodeName>().ok()) else {
             continue;
         };
+        if let Some(found) = thing.labels.get(LABEL_PROTOCOL).filter(|found| **found != PROTOCOL.to_string())
+        {
+            return Err(BringUpError::OtherProtocol { attempt: attempt.clone(), found: found.clone() });
+        }
         let link =
             NodeLink::new(site.engine.clone(), name.as_str(), ContainerId(thing.id)).labelled(&thing.labels);
         nodes.insert(name, (link, condition));

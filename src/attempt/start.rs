@@ -15,7 +15,8 @@ use super::{Accelerators, Collector, Secret, Site, StopError, script_environment
 use crate::advice::NextStep;
 use crate::engine::{
     Condition, ContainerId, ContainerSpec, EngineError, FoundKind, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN,
-    LABEL_KIND, LABEL_NODE, Limits, Mount, Network, NetworkSpec, REAL_ACCELERATORS, kvm_devices,
+    LABEL_KIND, LABEL_NODE, LABEL_PROTOCOL, Limits, Mount, Network, NetworkSpec, REAL_ACCELERATORS,
+    kvm_devices,
 };
 use crate::evidence::Taken;
 use crate::image::{Image, ImageError, template};
@@ -26,7 +27,8 @@ use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stag
 use crate::units::{Bytes, hex};
 use crashcart_facts::{
     AGENT_DIR, AGENT_PATH, End, HARDWARE_KEY_VARIABLE, HARDWARE_VARIABLE, HOST_WORD, HardwareAct,
-    NodeHardware, QEMU_ENDED, Ran, Reply, Request, Script, TEMPLATE_DIR, VM_VARIABLE, VmNode, VmShape,
+    NodeHardware, PROTOCOL, QEMU_ENDED, Ran, Reply, Request, Script, TEMPLATE_DIR, VM_VARIABLE, VmNode,
+    VmShape,
 };
 
 /// Time that one script of a lab may take, in milliseconds.
@@ -214,9 +216,9 @@ async fn raise(
     let has_guests = plan.lab.has_guest();
     let about = if has_guests { Some(site.engine.about().await?) } else { None };
     let devices = about.as_ref().map(kvm_devices).unwrap_or_default();
-    let turn = match &about {
-        Some(about) => Some(Turn::take(store.directory(), about, plan.lab).await?),
-        None => None,
+    let turn = match has_guests {
+        true => Some(Turn::take(store.directory(), &*site.engine, plan.lab).await?),
+        false => None,
     };
     let network = site.engine.create_network(&spec).await?;
     let hosts: BTreeMap<String, _> = plan
@@ -377,6 +379,7 @@ fn container(
     let mut labels = BTreeMap::from([
         (LABEL_KIND.to_owned(), "node".to_owned()),
         (LABEL_NODE.to_owned(), node.name.to_string()),
+        (LABEL_PROTOCOL.to_owned(), PROTOCOL.to_string()),
     ]);
     if has_real(plan, node) {
         labels.insert(LABEL_ACCELERATORS.to_owned(), REAL_ACCELERATORS.to_owned());

@@ -1,6 +1,6 @@
 //! What commands share: the catalogue, the store, the engine, each opened when first needed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,19 +8,21 @@ use super::exit::Exit;
 use super::message::{Failure, fails_with};
 use super::output::Output;
 use crate::advice::{chain, nearest};
+use crate::attempt::fit::{self, NoFit};
 use crate::attempt::{
     BringUpError, Clock, Nodes, Site, StartError, StopError, SubmitError, bring_up, recover,
 };
+use crate::carried::{self, Carried, Unfolded};
 use crate::document::DocumentError;
-use crate::engine::{Engine, EngineError, Progress, Silent};
+use crate::engine::{Engine, EngineError, Left, Progress, Silent};
+use crate::image::pace::{self, Ahead, Paced};
 use crate::image::template::Place;
-use crate::image::{Image, ImageCatalog, ImageError};
-use crate::lab::{Catalog, CatalogError, Draw, Lab, LabError};
+use crate::image::{Image, ImageCatalog, ImageError, Making};
+use crate::lab::{Catalog, CatalogError, Draw, Lab, LabError, Origin};
 use crate::machine::accelerators::NoAccelerators;
 use crate::node::{NodeError, NodeLink};
 use crate::rubric::Rubric;
 use crate::store::{AttemptLock, AttemptRow, Purpose, Stage, Store, StoreError};
-use crashcart_facts::VmShape;
 
 /// One run of the command line.
 pub struct App {
@@ -30,6 +32,14 @@ pub struct App {
     catalog: Option<Catalog>,
     runtime: Option<tokio::runtime::Runtime>,
     engine: Option<Arc<dyn Engine>>,
+}
+
+/// Whether a lab must fit on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    Wanted,
+    /// Whoever asks knows better.
+    Ignored,
 }
 
 /// An attempt with everything that belongs to it.
@@ -82,9 +92,43 @@ impl App {
     /// Where the labs are.
     pub fn catalog(&mut self) -> Result<Catalog, Failure> {
         if self.catalog.is_none() {
-            self.catalog = Some(Catalog::find(self.root.as_deref())?);
+            let state = Self::state_directory();
+            self.catalog = Some(Catalog::find(self.root.as_deref(), state.as_deref().ok())?);
         }
         Ok(self.catalog.clone().expect("just found"))
+    }
+
+    /// The labs that an attempt was started from: those of an older version where it was that version's and that still
+    /// lies there. Where labs came with the program and another version of this one came meanwhile, says so.
+    fn catalog_of(&mut self, store: &Store, row: &AttemptRow) -> Result<Catalog, Failure> {
+        let catalog = self.catalog()?;
+        if catalog.origin == Origin::Written || is_of(&catalog, row) {
+            return Ok(catalog);
+        }
+        if let Some(older) = older_catalogs(store).into_iter().find(|older| is_of(older, row)) {
+            return Ok(older);
+        }
+        self.output.talk(format!(
+            "lab {} is another version than the one that attempt {} was started from; it is judged as it is now",
+            row.lab, row.id
+        ));
+        Ok(catalog)
+    }
+
+    /// Removes what older versions of crashcart have unpacked, once no attempt is left that was started from it.
+    pub fn forget_older_labs(&self, store: &Store) {
+        let Some(carried) = Carried::ours() else { return };
+        let mut idle = carried.others(store.directory());
+        // Without a list of attempts nobody knows which are needed.
+        let (false, Ok(rows)) = (idle.is_empty(), store.attempts()) else { return };
+        for older in older_catalogs(store) {
+            if rows.iter().any(|row| row.stage != Stage::Stopped && is_of(&older, row)) {
+                idle.retain(|place| place != older.root());
+            }
+        }
+        if let Err(error) = carried::remove(store.directory(), &idle) {
+            self.output.talk(format!("could not remove the labs of an older crashcart: {error}"));
+        }
     }
 
     /// The state directory: `CRASHCART_STATE_DIR`, else below `XDG_STATE_HOME`, else `~/.local/state`.
@@ -193,7 +237,7 @@ impl App {
     /// An attempt with its lab and rubric.
     pub fn open(&mut self, store: &Store, named: Option<&str>) -> Result<Open, Failure> {
         let row = self.attempt(store, named)?;
-        let catalog = self.catalog()?;
+        let catalog = self.catalog_of(store, &row)?;
         let lab = catalog.lab(&row.lab)?;
         let rubric = catalog.rubric(&lab)?;
         Ok(Open { row, lab, rubric })
@@ -263,46 +307,49 @@ impl App {
         }
     }
 
-    /// Makes sure that the images of these labs are there, and the volume that holds the agent.
+    /// Makes sure that the images of these labs are there, and the volume that holds the agent. Before anything is
+    /// built, sees whether each of the labs fits on the machine, unless that shall not matter.
     pub fn images(
         &mut self,
         store: &Store,
         labs: &[&Lab],
+        fit: Fit,
     ) -> Result<(BTreeMap<String, Image>, String), Failure> {
         let engine = self.engine()?;
         let catalog = ImageCatalog::load(&self.catalog()?.containers())?;
-        let wanted: BTreeSet<&str> =
-            labs.iter().flat_map(|lab| lab.nodes.iter().map(|node| node.image.as_str())).collect();
-        let wanted: Vec<&str> = wanted.into_iter().collect();
-        let progress = self.progress();
+        let wanted = fit::images(labs);
+        let shown = self.progress();
         let state = store.directory().to_owned();
         let plan = self.block_on(catalog.plan(&*engine, &wanted))?;
-        if !plan.is_done() {
-            self.output.talk("building node images; this happens once");
+        let about = self.block_on(engine.about())?;
+        let needs = self.block_on(fit::needs(&*engine, &catalog, &plan, labs))?;
+        let lacks = fit::lacks(&needs, &about);
+        if fit == Fit::Wanted && !lacks.is_empty() {
+            let names: Vec<&str> = labs.iter().map(|lab| lab.name.as_str()).collect();
+            return Err(NoFit { labs: names.join("`, `"), lacks }.into());
         }
-        self.block_on(catalog.build(&*engine, &state, &plan, &*progress))?;
+        let ahead: Vec<Ahead> = needs.making.iter().map(Making::ahead).collect();
+        if !ahead.is_empty() {
+            let long = Left::About { s: pace::expected_s(&state, &ahead).unwrap_or(0) }.to_string();
+            let long = if long.is_empty() { long } else { format!(" ({long})") };
+            self.output.talk(format!("building what nodes are made of; this happens once{long}"));
+        }
+        let progress = Paced::new(&*shown, &state, &ahead);
+        self.block_on(catalog.build(&*engine, &state, &plan, &progress))?;
         let images = wanted
             .iter()
             .map(|name| Ok(((*name).to_owned(), catalog.get(name)?.clone())))
             .collect::<Result<BTreeMap<_, _>, ImageError>>()?;
         let any = images.values().next().expect("a lab has a node").tag();
-        let endpoint = self.block_on(engine.about())?.endpoint;
+        let endpoint = about.endpoint;
         let volume = self.block_on(crate::image::agent::ensure(
             &*engine,
             &state,
             &store.home_label(),
             &endpoint,
             &any,
-            &*progress,
+            &progress,
         ))?;
-        let mut guests: Vec<(&str, &VmShape)> = Vec::new();
-        for (node, shape) in
-            labs.iter().flat_map(|lab| &lab.nodes).filter_map(|it| Some((it, it.vm.as_ref()?)))
-        {
-            if !guests.contains(&(node.image.as_str(), shape)) {
-                guests.push((node.image.as_str(), shape));
-            }
-        }
         let home = store.home_label();
         let place = Place {
             engine: &*engine,
@@ -311,11 +358,27 @@ impl App {
             endpoint: &endpoint,
             agent_volume: &volume,
         };
-        for (image, shape) in guests {
-            self.block_on(place.ensure(&images[image], shape, &*progress))?;
+        for (image, shape) in fit::guests(labs) {
+            self.block_on(place.ensure(&images[image], shape, &progress))?;
         }
+        progress.done();
         Ok((images, volume))
     }
+}
+
+/// Whether an attempt was started from these labs.
+fn is_of(catalog: &Catalog, row: &AttemptRow) -> bool {
+    let same = || {
+        let lab = catalog.lab(&row.lab).ok()?;
+        Some(lab.digest == row.lab_digest && catalog.rubric(&lab).ok()?.digest() == row.rubric_digest)
+    };
+    same().unwrap_or(false)
+}
+
+/// What older versions of crashcart have unpacked.
+fn older_catalogs(store: &Store) -> Vec<Catalog> {
+    let places = Carried::ours().map(|carried| carried.others(store.directory())).unwrap_or_default();
+    places.iter().filter_map(|place| Unfolded::take(place).ok()?).map(Catalog::of).collect()
 }
 
 /// What is said where a command needs an attempt and none runs.
@@ -330,7 +393,10 @@ fn not_ready(row: &AttemptRow) -> Failure {
 }
 
 fails_with! {
-    CatalogError => |_: &CatalogError| Exit::Usage,
+    CatalogError => |error: &CatalogError| match error {
+        CatalogError::Unfold(_) => Exit::Machine,
+        _ => Exit::Usage,
+    },
     LabError => |_: &LabError| Exit::Usage,
     DocumentError => |_: &DocumentError| Exit::Usage,
     StoreError => |_: &StoreError| Exit::Machine,
@@ -356,6 +422,13 @@ impl From<StartError> for Failure {
             _ => Vec::new(),
         };
         Self::new(exit, &error).with_detail(detail)
+    }
+}
+
+impl From<NoFit> for Failure {
+    fn from(error: NoFit) -> Self {
+        let lacks = error.lacks.iter().map(ToString::to_string).collect();
+        Self::new(Exit::Machine, &error).with_detail(lacks)
     }
 }
 

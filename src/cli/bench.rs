@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::app::App;
+use super::app::{App, Fit};
 use super::exit::Exit;
 use super::message::{Failure, fails_with};
 use super::output::table;
@@ -58,7 +58,8 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let mut store = app.store()?;
     let site = app.site(&store)?;
     app.recover(&site, &mut store)?;
-    let (images, volume) = app.images(&store, &labs.iter().map(|(lab, _)| lab).collect::<Vec<_>>())?;
+    let (images, volume) =
+        app.images(&store, &labs.iter().map(|(lab, _)| lab).collect::<Vec<_>>(), Fit::Ignored)?;
 
     let mut measures: Vec<Measure> = Vec::new();
     for (lab, rubric) in labs.iter().filter(|(lab, _)| wanted(Part::Start) && !lab.has_guest()) {

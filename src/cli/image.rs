@@ -4,7 +4,8 @@ use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
-use crate::image::ImageCatalog;
+use crate::image::pace::{Ahead, Paced};
+use crate::image::{ImageCatalog, Making};
 use crate::units::Bytes;
 
 /// Build, list and prune node images
@@ -35,10 +36,14 @@ pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
                 true => catalog.iter().map(|image| image.name.as_str()).collect(),
                 false => args.images.iter().map(String::as_str).collect(),
             };
-            let progress = app.progress();
+            let shown = app.progress();
             let plan = app.block_on(catalog.plan(&*engine, &names))?;
-            app.block_on(catalog.build(&*engine, store.directory(), &plan, &*progress))?;
-            drop(progress);
+            let making = app.block_on(catalog.ahead(&*engine, &plan))?;
+            let ahead: Vec<Ahead> = making.iter().map(Making::ahead).collect();
+            let progress = Paced::new(&*shown, store.directory(), &ahead);
+            app.block_on(catalog.build(&*engine, store.directory(), &plan, &progress))?;
+            progress.done();
+            drop(shown);
             app.output.data(&plan.steps, |paint| {
                 let rows = plan.steps.iter().map(|step| {
                     let state = if step.present { paint.faint("was there") } else { paint.good("built") };

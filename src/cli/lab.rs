@@ -1,12 +1,13 @@
-//! `crashcart lab new|lint|prove`.
+//! `crashcart lab copy|new|lint|prove`.
 
 use std::path::PathBuf;
 
-use super::app::App;
+use super::app::{App, Fit};
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
-use crate::lab::{Draw, Lab, LabName, new_lab};
+use crate::carried;
+use crate::lab::{Draw, Lab, LabName, Origin, new_lab};
 use crate::prove::{
     Outcome, Prover, TrialResult, junit, page, prove, quality, quick_trials, summary_rows, trials,
 };
@@ -15,12 +16,21 @@ use crate::rubric::Rubric;
 /// Write, lint and prove labs
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Copy labs, rubrics, images and texts to a folder of your own, to change them or to write more
+    Copy(CopyArgs),
     /// Write a new lab to begin from: small, complete, provable as it stands
     New(NewArgs),
     /// Read labs, rubrics and texts, and show every mistake
     Lint(LintArgs),
     /// Play a lab's solutions, half-solutions, wrong fixes and cheats against its rubric
     Prove(ProveArgs),
+}
+
+/// Copy labs, rubrics, images and texts to a folder of your own
+#[derive(Debug, clap::Args)]
+pub struct CopyArgs {
+    /// The folder; it is made, and must be empty where it is there already
+    folder: PathBuf,
 }
 
 /// Write a new lab to begin from
@@ -76,17 +86,43 @@ pub struct ProveArgs {
 
 pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
     match command {
+        Command::Copy(args) => copy(app, args),
         Command::New(args) => new(app, args),
         Command::Lint(args) => lint(app, args),
         Command::Prove(args) => run_prove(app, args),
     }
 }
 
+fn copy(app: &mut App, args: &CopyArgs) -> Result<Exit, Failure> {
+    let catalog = app.catalog()?;
+    let unwritable = |error: std::io::Error| {
+        let what = format!("could not copy the labs to `{}`: {error}", args.folder.display());
+        Failure::plain(Exit::Machine, what, "name another folder")
+    };
+    std::fs::create_dir_all(&args.folder).map_err(unwritable)?;
+    if std::fs::read_dir(&args.folder).map_err(unwritable)?.next().is_some() {
+        let error = format!("`{}` is not empty", args.folder.display());
+        return Err(Failure::plain(Exit::Usage, error, "name a folder that is not there yet"));
+    }
+    carried::copy(catalog.root(), &args.folder).map_err(unwritable)?;
+    app.output.data(&args.folder, |_| format!("{}\n", args.folder.display()));
+    app.output.talk("next:  go there; in that folder crashcart takes its labs");
+    Ok(Exit::Done)
+}
+
 fn new(app: &mut App, args: &NewArgs) -> Result<Exit, Failure> {
     let name: LabName = args.name.parse().map_err(|error: crate::lab::NotAName| {
         Failure::plain(Exit::Usage, error.to_string(), "choose a name such as `nfs-exports-gone`")
     })?;
-    let root = app.catalog()?.root().to_owned();
+    let catalog = app.catalog()?;
+    let root = catalog.root().to_owned();
+    if catalog.origin == Origin::Shipped {
+        return Err(Failure::plain(
+            Exit::Usage,
+            format!("the labs in `{}` came with crashcart and go with it", root.display()),
+            "copy them to a folder of your own with `crashcart lab copy my-labs`, and write there",
+        ));
+    }
     let files = new_lab(&root, &name).map_err(|error| Failure::new(Exit::Usage, &error))?;
     app.output.data(&files, |_| files.iter().map(|path| format!("{}\n", path.display())).collect());
     app.output.talk(format!("next:  crashcart lab prove {name}, then replace part after part"));
@@ -220,7 +256,7 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
     let site = app.site(&store)?;
     app.recover(&site, &mut store)?;
     let lab_list: Vec<&Lab> = labs.iter().map(|(lab, _)| lab).collect();
-    let (images, volume) = app.images(&store, &lab_list)?;
+    let (images, volume) = app.images(&store, &lab_list, Fit::Wanted)?;
     // Trials mostly wait: for services to settle, for nodes to restart.
     let jobs = args
         .jobs

@@ -22,6 +22,7 @@ mod home;
 mod image;
 mod lab;
 mod list;
+mod manual;
 mod next;
 mod path;
 mod pause;
@@ -103,6 +104,7 @@ enum Command {
     Site(site::Command),
     Bench(bench::Args),
     Completions(completions::Args),
+    Manual(manual::Args),
 }
 
 /// Runs the command line of this process.
@@ -153,6 +155,7 @@ pub fn run() -> Exit {
         Some(Command::Site(command)) => site::run(&mut app, &command),
         Some(Command::Bench(args)) => bench::run(&mut app, &args),
         Some(Command::Completions(args)) => completions::run(&mut app, &args),
+        Some(Command::Manual(args)) => manual::run(&mut app, &args),
     };
     match result {
         Ok(exit) => exit,

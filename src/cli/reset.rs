@@ -47,11 +47,10 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         .and_then(|mut record| serde_json::from_value(record["accelerators"].take()).ok())
         .unwrap_or_default();
     let start = super::start::Args {
-        lab: row.lab.clone(),
         seed: (!args.new_seed).then_some(row.seed),
         variant: (!args.new_seed).then_some(row.variant),
         accelerators,
-        shell: false,
+        ..super::start::Args::of(&row.lab)
     };
     super::start::begin(app, &mut store, &start)?.show(app);
     Ok(Exit::Done)

@@ -1,6 +1,6 @@
 //! `crashcart start`.
 
-use super::app::App;
+use super::app::{App, Fit};
 use super::exit::Exit;
 use super::message::Failure;
 use crate::advice::nearest;
@@ -26,6 +26,9 @@ pub struct Args {
     /// Open a shell in the first node at once
     #[arg(long)]
     pub shell: bool,
+    /// Start it also where it seems not to fit on this machine
+    #[arg(long)]
+    pub anyway: bool,
 }
 
 impl Args {
@@ -37,6 +40,7 @@ impl Args {
             variant: None,
             accelerators: Accelerators::Simulated,
             shell: false,
+            anyway: false,
         }
     }
 }
@@ -106,6 +110,7 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
         may_have_real(app, &site, &catalog, &lab, variant)?;
     }
     app.recover(&site, store)?;
+    app.forget_older_labs(store);
 
     let mut again = None;
     let rows: Vec<AttemptRow> = store
@@ -149,7 +154,9 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
             // Interrupted: unless something else is asked for, the same attempt is finished. If it is,
             // nothing of a learner's is in it, and it goes.
             Stage::Starting => match lab.variant(&row.variant) {
-                Some(variant) if *args == (Args { shell: args.shell, ..Args::of(&args.lab) }) => {
+                Some(variant)
+                    if *args == (Args { shell: args.shell, anyway: args.anyway, ..Args::of(&args.lab) }) =>
+                {
                     draw = Draw::new(&lab, row.seed, Some(variant));
                     app.output.talk(format!("finishing attempt {}, whose start was interrupted", row.id));
                     again = Some(row.id);
@@ -168,7 +175,8 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
         }
     }
 
-    let (images, volume) = app.images(store, &[&lab])?;
+    let fit = if args.anyway { Fit::Ignored } else { Fit::Wanted };
+    let (images, volume) = app.images(store, &[&lab], fit)?;
     let plan = Plan {
         lab: &lab,
         rubric: &rubric,

@@ -37,6 +37,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         app.block_on(stop(&site, &mut store, &row.id, "stopped"))?;
         app.output.talk(format!("attempt {} of {} has ended", row.id, row.lab));
     }
+    app.forget_older_labs(&store);
     if app.output.json {
         app.output.data(&rows.iter().map(|row| &row.id).collect::<Vec<_>>(), |_| String::new());
     }

@@ -5,7 +5,7 @@
 //! the containers are for nobody's here.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -298,6 +298,33 @@ impl DockerEngine {
     }
 }
 
+/// Docker says it as the kernel does, Podman as Go does.
+fn architecture(said: &str) -> String {
+    match said {
+        "amd64" => "x86_64",
+        "arm64" => "aarch64",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// Bytes that can still be written where a folder of this machine is, for those who are not root.
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Bytes of memory that this machine could give now.
+fn memory_available() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+/// `MemAvailable` of /proc/meminfo, in bytes.
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
 /// Files of a tar with their contents, by their paths without so many leading parts.
 fn files_of(tar: &[u8], leading: usize) -> HashMap<PathBuf, (u32, Vec<u8>)> {
     let mut files = HashMap::new();
@@ -329,16 +356,21 @@ impl Engine for DockerEngine {
             .find(|component| component.name.to_lowercase().contains("podman"))
             .map(|component| component.version.clone());
         let number = version.version.unwrap_or_else(|| "of unknown version".into());
+        let endpoint = self.endpoint.address.to_string();
+        let is_here = endpoint.starts_with("unix://");
+        let data_root = info.docker_root_dir.clone().map(PathBuf::from);
         Ok(About {
             name: match podman {
                 Some(number) => format!("Podman {number}"),
                 None => format!("Docker {number}"),
             },
             api: self.docker.client_version().to_string(),
-            endpoint: self.endpoint.address.to_string(),
+            endpoint,
             chosen_by: self.endpoint.chosen_by.clone(),
             cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(0),
             memory_bytes: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+            memory_available_bytes: is_here.then(memory_available).flatten(),
+            architecture: architecture(info.architecture.as_deref().unwrap_or_default()),
             storage_driver: info.driver.clone().unwrap_or_default(),
             disk_limits: disk_limits(info),
             cgroup_version: match info.cgroup_version {
@@ -346,7 +378,8 @@ impl Engine for DockerEngine {
                 _ => 1,
             },
             rootless: info.security_options.iter().flatten().any(|option| option.contains("rootless")),
-            data_root: info.docker_root_dir.clone().map(PathBuf::from),
+            data_free_bytes: data_root.as_deref().filter(|_| is_here).and_then(free_bytes),
+            data_root,
         })
     }
 
@@ -1015,7 +1048,7 @@ fn has_project_quota(mountinfo: &str, path: &str) -> bool {
     mountinfo
         .lines()
         .filter_map(|line| Some((line.split(' ').nth(4)?, line)))
-        .filter(|(at, _)| std::path::Path::new(path).starts_with(at))
+        .filter(|(at, _)| Path::new(path).starts_with(at))
         .max_by_key(|(at, _)| at.len())
         .is_some_and(|(_, line)| line.split([' ', ',']).any(|option| matches!(option, "prjquota" | "pquota")))
 }
@@ -1154,6 +1187,13 @@ mod tests {
         case("\u{1b}[0mdone\u{1b}[1;31m!\r", "done!");
         case("cut \u{1b}[", "cut ");
         case("plain\n", "plain");
+    }
+
+    #[test]
+    fn the_kernel_is_asked_what_memory_is_available() {
+        let text = "MemTotal:       24000000 kB\nMemFree:          100000 kB\nMemAvailable:    2048 kB\n";
+        assert_eq!(available(text), Some(2 << 20));
+        assert_eq!(available("MemTotal: 1 kB\n"), None);
     }
 
     #[test]

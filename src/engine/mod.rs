@@ -34,6 +34,8 @@ pub const LABEL_ACCELERATORS: &str = "crashcart.accelerators";
 pub const REAL_ACCELERATORS: &str = "real";
 /// Label of a node with simulated accelerators: what a technician shows to be let in.
 pub const LABEL_HARDWARE_TOKEN: &str = "crashcart.hardware-token";
+/// Label of a node with the version of the protocol that its agent speaks.
+pub const LABEL_PROTOCOL: &str = "crashcart.protocol";
 /// Label that tells one crashcart state directory from another on the same engine.
 pub const LABEL_HOME: &str = "crashcart.home";
 
@@ -146,6 +148,10 @@ pub struct About {
     /// Processors and bytes of memory that the engine has.
     pub cpus: u32,
     pub memory_bytes: u64,
+    /// Bytes of memory that could be had now; none where the engine is on another machine, and does not say.
+    pub memory_available_bytes: Option<u64>,
+    /// Kind of processor as Rust calls it: `x86_64`, `aarch64`.
+    pub architecture: String,
     pub storage_driver: String,
     /// The storage driver can hold a container to a disk size.
     pub disk_limits: bool,
@@ -153,6 +159,8 @@ pub struct About {
     pub rootless: bool,
     /// Where the engine keeps its data, as it says; on another machine when the engine is.
     pub data_root: Option<PathBuf>,
+    /// Bytes that can still be written there; none where the engine is on another machine.
+    pub data_free_bytes: Option<u64>,
 }
 
 /// An image in the engine.
@@ -185,6 +193,43 @@ pub trait Progress: Send + Sync {
     /// Something that crashcart itself has to say meanwhile.
     fn note(&self, text: &str) {
         self.line(text);
+    }
+    /// How long is left can be asked here from now on, as often as one likes.
+    fn left(&self, _asked: Arc<dyn Fn() -> Left + Send + Sync>) {}
+}
+
+/// How long a job still takes, in seconds, as far as anybody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    Unknown,
+    About {
+        s: u64,
+    },
+    /// The step at work takes longer than it should; after it, about so long.
+    Late {
+        about_s: u64,
+    },
+}
+
+impl std::fmt::Display for Left {
+    /// In words that promise no more than is known; nothing where nothing is known, and for the last seconds.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let about = |f: &mut std::fmt::Formatter<'_>, s: u64| match s {
+            0..95 => write!(f, "about {} s", s.div_ceil(10) * 10),
+            _ => write!(f, "about {} min", (s + 30) / 60),
+        };
+        match self {
+            Self::Unknown | Self::About { s: 0..5 } => Ok(()),
+            Self::About { s } => {
+                about(f, *s)?;
+                f.write_str(" left")
+            }
+            Self::Late { about_s: 0..5 } => f.write_str("longer than expected"),
+            Self::Late { about_s } => {
+                f.write_str("longer than expected, then ")?;
+                about(f, *about_s)
+            }
+        }
     }
 }
 
@@ -506,5 +551,23 @@ impl NextStep for EngineError {
             Self::TooMuchOutput { .. } => "a program in the node prints without end; look in with `crashcart shell`".into(),
             Self::Unreadable { path, .. } => format!("see who may read it with `ls -l {}`", path.display()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_in_round_numbers() {
+        let case = |left: Left, wanted: &str| assert_eq!(left.to_string(), wanted);
+        case(Left::Unknown, "");
+        case(Left::About { s: 3 }, "");
+        case(Left::About { s: 31 }, "about 40 s left");
+        case(Left::About { s: 94 }, "about 100 s left");
+        case(Left::About { s: 95 }, "about 2 min left");
+        case(Left::About { s: 299 }, "about 5 min left");
+        case(Left::Late { about_s: 0 }, "longer than expected");
+        case(Left::Late { about_s: 61 }, "longer than expected, then about 70 s");
     }
 }

@@ -176,10 +176,20 @@ struct State {
     /// Names of all operations so far, in order, with what they were done to.
     log: Vec<String>,
     next_id: u64,
+    machine: MachineState,
     images: Vec<ImageState>,
     containers: Vec<ContainerState>,
     networks: Vec<NetworkState>,
     volumes: Vec<VolumeState>,
+}
+
+/// What the engine says of its machine, where a test wants it to say something.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct MachineState {
+    memory_available_bytes: Option<u64>,
+    data_free_bytes: Option<u64>,
+    architecture: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -235,7 +245,7 @@ pub struct ScriptedEngine {
 }
 
 enum Place {
-    Memory { state: Mutex<State>, replies: Replies, faults: Faults },
+    Memory { state: Box<Mutex<State>>, replies: Replies, faults: Faults },
     Folder(PathBuf),
 }
 
@@ -246,7 +256,7 @@ impl ScriptedEngine {
         for tag in images {
             state.add_image(tag, &Labels::new());
         }
-        Self { place: Place::Memory { state: Mutex::new(state), replies, faults } }
+        Self { place: Place::Memory { state: Box::new(Mutex::new(state)), replies, faults } }
     }
 
     /// An engine in a folder, shared by all processes that name it.
@@ -565,7 +575,8 @@ fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
 #[async_trait]
 impl Engine for ScriptedEngine {
     async fn about(&self) -> Result<About, EngineError> {
-        self.operate("about", "", |_, _| {
+        self.operate("about", "", |state, _| {
+            let machine = &state.machine;
             Ok(About {
                 name: "Scripted 1".into(),
                 api: "0".into(),
@@ -576,11 +587,14 @@ impl Engine for ScriptedEngine {
                 chosen_by: "CRASHCART_ENGINE".into(),
                 cpus: 4,
                 memory_bytes: 8 << 30,
+                memory_available_bytes: machine.memory_available_bytes,
+                architecture: machine.architecture.clone().unwrap_or_else(|| std::env::consts::ARCH.into()),
                 storage_driver: "paper".into(),
                 disk_limits: true,
                 cgroup_version: 2,
                 rootless: false,
                 data_root: None,
+                data_free_bytes: machine.data_free_bytes,
             })
         })
         .await

@@ -14,7 +14,7 @@ use crate::advice::NextStep;
 use crate::engine::{
     Build, Engine, EngineError, Found, FoundKind, ImageInfo, LABEL_KIND, Labels, Progress, Said,
 };
-use crate::units::hex;
+use crate::units::{Bytes, hex};
 
 pub mod agent;
 mod apt;
@@ -22,6 +22,7 @@ mod artifact;
 pub mod base;
 mod context;
 pub(crate) mod lock;
+pub mod pace;
 pub mod progress;
 pub mod template;
 
@@ -73,7 +74,26 @@ struct Sheet {
     /// Whether it runs a guest, with a kernel of its own.
     #[serde(default)]
     vm: bool,
+    #[serde(default)]
+    cost: Option<Cost>,
     summary: String,
+}
+
+/// What building an image took where crashcart is made. Says nothing of what is in it.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Cost {
+    /// Disk that it takes, without the image that it is built on.
+    pub disk: Bytes,
+    /// Disk that stages take beside it, which stay until `image prune`.
+    #[serde(default = "nothing")]
+    pub scratch: Bytes,
+    /// Seconds of its steps, in their order.
+    pub steps_s: pace::Steps,
+}
+
+fn nothing() -> Bytes {
+    Bytes(0)
 }
 
 /// What an image is built on.
@@ -96,12 +116,19 @@ pub struct Image {
     pub capabilities: Vec<String>,
     /// Whether it is for vm nodes: it runs a guest, with a kernel of its own.
     pub vm: bool,
+    /// What building it takes, where somebody has measured it.
+    pub cost: Option<Cost>,
     /// SHA-256 over all that goes in, in hexadecimal.
     pub digest: String,
     context: Context,
 }
 
 impl Image {
+    /// What [`Progress::job`] calls its build.
+    fn job(&self) -> String {
+        format!("image {}", self.name)
+    }
+
     /// `crashcart/<name>:<first 16 digits of the digest>`.
     pub fn tag(&self) -> String {
         format!("crashcart/{}:{}", self.name, &self.digest[..16])
@@ -125,6 +152,22 @@ impl Plan {
     /// Whether nothing must be built.
     pub fn is_done(&self) -> bool {
         self.steps.iter().all(|step| step.present)
+    }
+}
+
+/// A job that must be done before an image is there.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// As [`Progress::job`] says it.
+    pub name: String,
+    pub cost: Option<Cost>,
+}
+
+impl Making {
+    /// The job with what it took elsewhere.
+    pub fn ahead(&self) -> pace::Ahead {
+        let reference = self.cost.as_ref().map(|cost| cost.steps_s.clone());
+        pace::Ahead { name: self.name.clone(), reference }
     }
 }
 
@@ -320,6 +363,20 @@ impl ImageCatalog {
         Ok(plan)
     }
 
+    /// What a plan has to make before its images are there, and what that costs.
+    pub async fn ahead(&self, engine: &dyn Engine, plan: &Plan) -> Result<Vec<Making>, ImageError> {
+        let mut making = Vec::new();
+        let mut has_base = false;
+        for step in plan.steps.iter().filter(|step| !step.present) {
+            let image = self.get(&step.image)?;
+            if image.ground == Ground::Debian && !std::mem::replace(&mut has_base, true) {
+                making.extend(engine.image(&base::tag()).await?.is_none().then(base::making));
+            }
+            making.push(Making { name: image.job(), cost: image.cost.clone() });
+        }
+        Ok(making)
+    }
+
     /// Builds what a plan says is missing. Locks and working files are kept in `state`, the
     /// state directory: of two crashcarts that want the same image one builds and one waits.
     pub async fn build(
@@ -351,7 +408,7 @@ impl ImageCatalog {
                 Ground::Debian => base::ensure(engine, state, progress).await?,
                 Ground::Image(below) => self.get(below)?.tag(),
             };
-            progress.job(&format!("image {} ({} of {})", image.name, n + 1, missing.len()));
+            progress.job(&format!("{} ({} of {})", image.job(), n + 1, missing.len()));
             let build = Build {
                 tag: step.tag.clone(),
                 labels: labels(&image.name, &image.digest),
@@ -470,6 +527,7 @@ fn read(folder: &Path, name: String) -> Result<Image, ImageError> {
         summary: sheet.summary,
         capabilities: sheet.capabilities.into_iter().collect(),
         vm: sheet.vm,
+        cost: sheet.cost,
         digest: String::new(),
         name,
         context,

@@ -3,12 +3,24 @@
 //! Both write to standard error; nothing of it is data.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::engine::Progress;
+use crate::engine::{Left, Progress};
+
+/// Whom to ask how long is left.
+type Asked = Arc<Mutex<Arc<dyn Fn() -> Left + Send + Sync>>>;
+
+fn nobody() -> Asked {
+    Arc::new(Mutex::new(Arc::new(|| Left::Unknown)))
+}
+
+fn ask(asked: &Asked) -> Left {
+    let asked = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    asked()
+}
 
 /// The way that suits this process's standard error.
 pub fn on_stderr() -> Box<dyn Progress> {
@@ -16,11 +28,19 @@ pub fn on_stderr() -> Box<dyn Progress> {
     if stderr.is_terminal() { Box::new(Bar::new()) } else { Box::new(Lines::to(Box::new(stderr))) }
 }
 
-/// A live bar with the current step, its last line of output and the time taken. Gone when dropped.
+/// A live bar with the current step, its last line of output, the time taken and about how long is left. Gone when
+/// dropped.
 pub struct Bar {
     bar: ProgressBar,
     shown: Mutex<Shown>,
+    left: Asked,
 }
+
+/// Before the first step is known, and from then on.
+const TEMPLATES: [&str; 2] = [
+    "{spinner} {prefix}  {elapsed}{left}  {wide_msg}",
+    "{spinner} {prefix}  {bar:20} {pos}/{len}  {elapsed}{left}  {wide_msg}",
+];
 
 #[derive(Default)]
 struct Shown {
@@ -30,13 +50,14 @@ struct Shown {
 impl Bar {
     pub fn new() -> Self {
         let bar = ProgressBar::no_length();
-        bar.set_style(style("{spinner} {prefix}  {elapsed}  {wide_msg}"));
+        let left = nobody();
+        bar.set_style(style(TEMPLATES[0], &left));
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, shown: Mutex::default() }
+        Self { bar, shown: Mutex::default(), left }
     }
 
-    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
-        self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -46,8 +67,16 @@ impl Default for Bar {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is ours and right").progress_chars("━╸ ")
+fn style(template: &str, left: &Asked) -> ProgressStyle {
+    let left = left.clone();
+    let style = ProgressStyle::with_template(template).expect("the template is ours and right");
+    // Asked whenever the bar is drawn: time passes within a step, too.
+    let left = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let left = ask(&left).to_string();
+        // A bar that cannot be drawn is no reason to stop the work.
+        let _ = if left.is_empty() { Ok(()) } else { write!(out, "  {left}") };
+    };
+    style.progress_chars("━╸ ").with_key("left", left)
 }
 
 impl Progress for Bar {
@@ -55,7 +84,7 @@ impl Progress for Bar {
         *self.shown() = Shown::default();
         self.bar.reset_elapsed();
         self.bar.unset_length();
-        self.bar.set_style(style("{spinner} {prefix}  {elapsed}  {wide_msg}"));
+        self.bar.set_style(style(TEMPLATES[0], &self.left));
         self.bar.set_prefix(what.to_owned());
         self.bar.set_message("");
     }
@@ -63,7 +92,7 @@ impl Progress for Bar {
     fn step(&self, done: u32, of: u32, what: &str) {
         let what = one_line(what);
         self.shown().step.clone_from(&what);
-        self.bar.set_style(style("{spinner} {prefix}  {bar:20} {pos}/{len}  {elapsed}  {wide_msg}"));
+        self.bar.set_style(style(TEMPLATES[1], &self.left));
         self.bar.set_length(of.into());
         self.bar.set_position(done.into());
         self.bar.set_message(what);
@@ -78,6 +107,10 @@ impl Progress for Bar {
     fn note(&self, text: &str) {
         self.bar.println(text);
     }
+
+    fn left(&self, asked: Arc<dyn Fn() -> Left + Send + Sync>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    }
 }
 
 impl Drop for Bar {
@@ -91,16 +124,25 @@ impl Drop for Bar {
 pub struct Lines {
     out: Mutex<Box<dyn Write + Send>>,
     started: Instant,
+    left: Asked,
 }
 
 impl Lines {
     /// Lines to any place.
     pub fn to(out: Box<dyn Write + Send>) -> Self {
-        Self { out: Mutex::new(out), started: Instant::now() }
+        Self { out: Mutex::new(out), started: Instant::now(), left: nobody() }
+    }
+
+    /// A job or a step, with about how long all that is left takes.
+    fn begin(&self, text: &str) {
+        match ask(&self.left).to_string() {
+            left if left.is_empty() => self.say(text),
+            left => self.say(&format!("{text} ({left})")),
+        }
     }
 
     fn say(&self, text: &str) {
-        let mut out = self.out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody reads it: no reason to stop the work.
         let _ = writeln!(out, "[{:>4} s] {text}", self.started.elapsed().as_secs());
         let _ = out.flush();
@@ -109,14 +151,17 @@ impl Lines {
 
 impl Progress for Lines {
     fn job(&self, what: &str) {
-        self.say(what);
+        self.begin(what);
     }
     fn step(&self, done: u32, of: u32, what: &str) {
-        self.say(&format!("  {done}/{of} {}", shorten(&one_line(what), 100)));
+        self.begin(&format!("  {done}/{of} {}", shorten(&one_line(what), 100)));
     }
     fn line(&self, _line: &str) {}
     fn note(&self, text: &str) {
         self.say(text);
+    }
+    fn left(&self, asked: Arc<dyn Fn() -> Left + Send + Sync>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = asked;
     }
 }
 
@@ -135,8 +180,6 @@ fn shorten(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[derive(Clone, Default)]
@@ -163,6 +206,22 @@ mod tests {
         assert_eq!(
             text,
             "[   0 s] image slurm (2 of 4)\n[   0 s]   3/7 RUN set -eu; \\ apt-get update\n[   0 s] waiting for another crashcart\n"
+        );
+    }
+
+    #[test]
+    fn what_is_left_is_told_with_each_step() {
+        let page = Page::default();
+        let lines = Lines::to(Box::new(page.clone()));
+        lines.left(Arc::new(|| Left::About { s: 125 }));
+        lines.job("image slurm (2 of 4)");
+        lines.note("no time of its own");
+        lines.left(Arc::new(|| Left::Unknown));
+        lines.step(3, 7, "COPY files/ /");
+        let text = String::from_utf8(page.0.lock().expect("no poison").clone()).expect("text");
+        assert_eq!(
+            text,
+            "[   0 s] image slurm (2 of 4) (about 2 min left)\n[   0 s] no time of its own\n[   0 s]   3/7 COPY files/ /\n"
         );
     }
 

@@ -4,38 +4,105 @@ use std::path::{Path, PathBuf};
 
 use super::{Lab, LabError, LabName, NodePlan};
 use crate::advice::{NextStep, nearest};
+use crate::carried::{Carried, UnfoldError, Unfolded};
 use crate::rubric::{NodeKind, Role, Rubric};
 
 /// The folder that holds `labs/`, `graders/` and `containers/`.
 #[derive(Clone, Debug)]
 pub struct Catalog {
     root: PathBuf,
+    pub origin: Origin,
+    /// Keeps a version that is unpacked where it is.
+    _unfolded: Option<Unfolded>,
 }
 
-impl Catalog {
-    /// Finds the folder: the one asked for, else the nearest one above the working directory that
-    /// has `labs/` and `graders/`, else the one that crashcart was built from.
-    pub fn find(asked: Option<&Path>) -> Result<Self, CatalogError> {
-        let fits = |folder: &Path| folder.join("labs").is_dir() && folder.join("graders").is_dir();
-        if let Some(asked) = asked {
-            return match fits(asked) {
-                true => Ok(Self { root: asked.to_owned() }),
-                false => Err(CatalogError::NoData { tried: vec![asked.to_owned()] }),
-            };
-        }
+/// Whose folder it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Somebody's own, who may be writing in it.
+    Written,
+    /// It came with the program, and goes with it.
+    Shipped,
+}
+
+/// Where a root folder may be when none was asked for.
+struct Places<'a> {
+    working_directory: Option<PathBuf>,
+    /// `../share/crashcart` beside the program's own folder.
+    beside: Option<PathBuf>,
+    /// The folder that the program was built from.
+    built: &'a Path,
+    carried: Option<Carried>,
+    /// The state directory, below which the program unpacks what it carries; none where there is none.
+    state: Option<&'a Path>,
+}
+
+impl Places<'_> {
+    fn find(self) -> Result<Catalog, CatalogError> {
         let mut tried = Vec::new();
-        if let Ok(here) = std::env::current_dir() {
+        if let Some(here) = self.working_directory {
             if let Some(found) = here.ancestors().find(|folder| fits(folder)) {
-                return Ok(Self { root: found.to_owned() });
+                return Ok(Catalog::at(found));
             }
             tried.push(here);
         }
-        let built = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        if fits(&built) {
-            return Ok(Self { root: built });
+        if let Some(beside) = self.beside {
+            // Labs of another version may want what this program does not know.
+            if fits(&beside) && self.carried.is_none_or(|carried| carried.is_installed_at(&beside)) {
+                return Ok(Catalog { origin: Origin::Shipped, ..Catalog::at(&beside) });
+            }
+            tried.push(beside);
         }
-        tried.push(built);
-        Err(CatalogError::NoData { tried })
+        match (self.carried, self.state) {
+            (Some(carried), Some(state)) => {
+                let unfolded = carried.unfold(state)?;
+                Ok(Catalog::of(unfolded))
+            }
+            (Some(_), None) => Err(CatalogError::NoData { tried }),
+            (None, _) if fits(self.built) => Ok(Catalog::at(self.built)),
+            (None, _) => {
+                tried.push(self.built.to_owned());
+                Err(CatalogError::NoData { tried })
+            }
+        }
+    }
+}
+
+fn fits(folder: &Path) -> bool {
+    folder.join("labs").is_dir() && folder.join("graders").is_dir()
+}
+
+impl Catalog {
+    /// Finds the folder: the one asked for, else the nearest one above the working directory that has `labs/` and
+    /// `graders/`, else the one that was installed with the program, else what the program carries, unpacked below
+    /// `state`, the state directory. A debug build carries nothing and reads the folder that it was built from.
+    pub fn find(asked: Option<&Path>, state: Option<&Path>) -> Result<Self, CatalogError> {
+        if let Some(asked) = asked {
+            return match fits(asked) {
+                true => Ok(Self::at(asked)),
+                false => Err(CatalogError::NoData { tried: vec![asked.to_owned()] }),
+            };
+        }
+        let program = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
+        let beside = program.and_then(|path| Some(path.parent()?.parent()?.join("share/crashcart")));
+        let places = Places {
+            working_directory: std::env::current_dir().ok(),
+            beside,
+            built: Path::new(env!("CARGO_MANIFEST_DIR")),
+            carried: Carried::ours(),
+            state,
+        };
+        places.find()
+    }
+
+    /// A folder of somebody's own.
+    fn at(root: &Path) -> Self {
+        Self { root: root.to_owned(), origin: Origin::Written, _unfolded: None }
+    }
+
+    /// A version that was carried by this program, or by an older one.
+    pub fn of(unfolded: Unfolded) -> Self {
+        Self { root: unfolded.folder.clone(), origin: Origin::Shipped, _unfolded: Some(unfolded) }
     }
 
     pub fn root(&self) -> &Path {
@@ -152,6 +219,8 @@ pub enum CatalogError {
     #[error("lab `{lab}` has `{wrong}` refused by `{check}`, and its rubric has no such check")]
     NoSuchCheck { lab: LabName, wrong: String, check: String, nearest: Option<String> },
     #[error(transparent)]
+    Unfold(#[from] UnfoldError),
+    #[error(transparent)]
     Lab(#[from] LabError),
     #[error(transparent)]
     Rubric(#[from] crate::document::DocumentError),
@@ -175,8 +244,49 @@ impl NextStep for CatalogError {
             }
             Self::NoSuchCheck { nearest: Some(name), .. } => format!("did you mean `{name}`?"),
             Self::NoSuchCheck { lab, .. } => format!("correct `refused-by` in `labs/{lab}/lab.toml`"),
+            Self::Unfold(error) => error.next_step(),
             Self::Lab(error) => error.next_step(),
             Self::Rubric(error) => error.next_step(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(parts: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for part in parts {
+            std::fs::create_dir_all(folder.path().join(part)).expect("a folder");
+        }
+        folder
+    }
+
+    /// What is found without anything carried.
+    fn found(here: &Path, beside: &Path, built: &Path) -> Option<(PathBuf, Origin)> {
+        let (working_directory, beside) = (Some(here.to_owned()), Some(beside.to_owned()));
+        let places = Places { working_directory, beside, built, carried: None, state: None };
+        places.find().ok().map(|catalog| (catalog.root, catalog.origin))
+    }
+
+    #[test]
+    fn the_nearest_folder_is_taken_then_the_installed_one_then_the_one_built_from() {
+        let nothing = folder(&[]);
+        let own = folder(&["labs/deep/er", "graders"]);
+        let installed = folder(&["labs", "graders"]);
+        let built = folder(&["labs", "graders"]);
+        let path = |folder: &tempfile::TempDir| folder.path().to_owned();
+        let deep = path(&own).join("labs/deep/er");
+        assert_eq!(found(&deep, &path(&installed), &path(&built)), Some((path(&own), Origin::Written)));
+        assert_eq!(
+            found(&path(&nothing), &path(&installed), &path(&built)),
+            Some((path(&installed), Origin::Shipped))
+        );
+        assert_eq!(
+            found(&path(&nothing), &path(&nothing), &path(&built)),
+            Some((path(&built), Origin::Written))
+        );
+        assert_eq!(found(&path(&nothing), &path(&nothing), &path(&nothing)), None);
     }
 }

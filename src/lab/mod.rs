@@ -15,7 +15,7 @@ mod new;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use catalog::{Catalog, CatalogError};
+pub use catalog::{Catalog, CatalogError, Origin};
 pub use draw::{Draw, another_seed};
 pub use load::LabError;
 pub use name::*;

@@ -13,11 +13,16 @@ use crate::advice::NextStep;
 /// Names the library where the loader would not find it.
 const LIBRARY_VARIABLE: &str = "CRASHCART_NVML";
 
+/// Whether this program can load a library at all.
+const IS_STATIC: bool = cfg!(target_feature = "crt-static");
+
 /// Why there are no real GPUs to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAccelerators {
     #[error("this machine has no real GPU that could be used: there is no NVIDIA driver")]
     NoLibrary { source: NvmlError },
+    #[error("this crashcart is a static program, which cannot load NVIDIA's library")]
+    StaticProgram,
     #[error("the NVIDIA driver of this machine does not answer")]
     NoAnswer { source: NvmlError },
     #[error("the NVIDIA driver of this machine knows no GPU")]
@@ -32,6 +37,10 @@ impl NextStep for NoAccelerators {
             Self::NoLibrary { .. } | Self::None => {
                 "start the lab without `--accelerators real`: it brings simulated GPUs".into()
             }
+            Self::StaticProgram => {
+                "use the Debian package, or `cargo install`; or start the lab without `--accelerators real`"
+                    .into()
+            }
             Self::NoAnswer { .. } => "mend it until `nvidia-smi` works here, or start the lab without \
                                       `--accelerators real`"
                 .into(),
@@ -44,6 +53,9 @@ impl NextStep for NoAccelerators {
 
 /// The GPUs of this machine by name, and the driver's version.
 pub fn present() -> Result<(Vec<String>, String), NoAccelerators> {
+    if IS_STATIC {
+        return Err(NoAccelerators::StaticProgram);
+    }
     let nvml = open().map_err(|source| match source {
         NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => NoAccelerators::NoLibrary { source },
         source => NoAccelerators::NoAnswer { source },
@@ -68,6 +80,9 @@ pub fn answer(question: &Question) -> Option<Reading> {
     };
     if !matches!(question, Question::Gpu { .. } | Question::Gpus {}) {
         return None;
+    }
+    if IS_STATIC {
+        return Some(Reading::Unreadable { why: NoAccelerators::StaticProgram.to_string() });
     }
     match open() {
         Ok(nvml) => fact(&nvml).map(Reading::Known),

@@ -291,6 +291,9 @@ fn gpu_item() -> Item {
         Err(NoAccelerators::NoAnswer { source }) => {
             format!("their driver does not answer: {source}; labs bring simulated ones")
         }
+        Err(NoAccelerators::StaticProgram) => {
+            "not looked for: a static program loads no library; labs bring simulated ones".into()
+        }
         Err(_) => "none; labs bring simulated ones".into(),
     };
     Item::ok("gpus", "Real GPUs", said)

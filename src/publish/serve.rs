@@ -24,6 +24,9 @@ use crate::advice::NextStep;
 /// Gives the site as it is now; where that is not possible, what is shown instead.
 pub type Maker = Arc<dyn Fn() -> Result<Arc<Pages>, Trouble> + Send + Sync>;
 
+/// A site that was made, after what its sources and the day were.
+type Made = ((u64, Date), Arc<Pages>);
+
 /// Makes the site when somebody asks for it and one of these files, or a file below one of these folders, is not as
 /// it was when it was last made, or it is another day.
 pub fn remembering(
@@ -31,7 +34,7 @@ pub fn remembering(
     today: impl Fn() -> Date + Send + Sync + 'static,
     make: impl Fn() -> Result<Pages, Trouble> + Send + Sync + 'static,
 ) -> Maker {
-    let last: Mutex<Option<((u64, Date), Arc<Pages>)>> = Mutex::new(None);
+    let last: Mutex<Option<Made>> = Mutex::new(None);
     Arc::new(move || {
         // Held while the site is made: whoever asks meanwhile gets the same one. One that panicked left what was there.
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);

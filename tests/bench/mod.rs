@@ -125,6 +125,11 @@ impl Bench {
         self.write(&format!("graders/{name}.toml"), &include_str!("lab/grader.toml").replace("NAME", name));
     }
 
+    /// Waits longer for commands that have much to read.
+    pub fn be_patient(&mut self) {
+        self.patience = Duration::from_secs(900);
+    }
+
     /// Sets a variable of the environment for all commands.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.env.insert(name.to_owned(), value.to_owned());
@@ -185,6 +190,15 @@ impl Bench {
         let mut state = self.engine_state();
         change(&mut state);
         self.write_engine("engine.json", &state);
+    }
+
+    /// Names of all operations of the engine so far, in their order.
+    pub fn log(&self) -> Vec<String> {
+        let state = self.engine_state();
+        let log = state["log"].as_array().cloned().unwrap_or_default();
+        let name =
+            |entry: &Value| entry.as_str().and_then(|entry| entry.split(' ').next()).map(str::to_owned);
+        log.iter().filter_map(name).collect()
     }
 
     /// Operations of the engine so far.

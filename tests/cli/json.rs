@@ -72,6 +72,8 @@ fn every_command_prints_json_when_it_succeeds() {
     done("image prune");
     done("lab lint");
     done("lab new nfs-exports-gone");
+    done("lab copy copied");
+    assert!(done("manual lab prove")["page"].as_str().is_some_and(|page| page.contains(".TH")));
     done("lab prove key-exposed --quick");
     assert!(done("completions bash")["script"].as_str().is_some_and(|text| text.contains("crashcart")));
     assert!(done("doctor")["machine"]["items"].is_array());
@@ -128,6 +130,8 @@ fn every_command_prints_json_when_it_fails() {
         "lab lint none",
         "lab prove none",
         "lab new key-exposed",
+        "lab copy .",
+        "manual lab prov",
         "image build none",
     ] {
         refused(&bench, words, Exit::Usage);

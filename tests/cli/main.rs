@@ -11,6 +11,8 @@ mod faults;
 mod help;
 mod house;
 mod json;
+mod offline;
+mod package;
 mod state;
 mod stories;
 mod terminal;

@@ -91,6 +91,41 @@ fn a_state_file_of_a_newer_crashcart_is_told_and_left_alone() {
     is_refused(&bench, "was written by a newer crashcart (format 99", "update crashcart");
 }
 
+/// The files of `tests/cases/state` are what each version of the tables held, as SQL: a lab begun, checked, helped with,
+/// graded and ended, on the engine on paper. Whoever adds a version adds its file.
+#[test]
+fn a_state_file_of_every_version_is_taken_over_whole() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/state");
+    let fresh = Bench::new();
+    fresh.run("list").succeeds();
+    let connection = rusqlite::Connection::open(fresh.database()).expect("the state file");
+    let newest: u32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
+    // The newest one is nobody's past yet.
+    for version in 1..newest.max(2) {
+        let text =
+            fs::read_to_string(folder.join(format!("{version}.sql"))).expect("a file for each version");
+        let bench = Bench::new().lab("key-exposed");
+        bench.sql(&text);
+        let before: usize = text.matches("INSERT INTO \"record\"").count();
+        assert!(before > 5, "version {version} has records");
+        assert_eq!(bench.records().len(), before, "version {version}");
+        let doctor = bench.run("doctor").succeeds();
+        assert!(!doctor.stdout.contains("WRONG"), "{}", doctor.stdout);
+        let history = bench.run("history").succeeds().stdout;
+        assert!(history.contains("key-exposed") && history.contains("passed"), "{history}");
+        assert!(bench.run("list").succeeds().stdout.contains("100"), "the best score is kept");
+        let id = bench.attempts()[0].id.to_string();
+        bench.run(&format!("grade --stored {id}")).succeeds();
+        bench.run("start key-exposed").succeeds();
+        bench.run("check").ends_with(Exit::NotYet);
+        let connection = rusqlite::Connection::open(bench.database()).expect("the state file");
+        let now: u32 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
+        assert_eq!(now, newest);
+    }
+}
+
 #[test]
 fn a_database_of_another_program_is_told_and_left_alone() {
     for statements in [

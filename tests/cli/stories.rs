@@ -67,6 +67,20 @@ impl Story {
                     }
                 });
             }
+            // `% machine JSON`: what the engine says of its machine.
+            "machine" => {
+                let machine: serde_json::Value = serde_json::from_str(part()).expect("JSON");
+                self.bench.behind_our_back(|state| state["machine"] = machine);
+            }
+            // `% protocol 3`: agents of all nodes are those of another version.
+            "protocol" => {
+                let protocol = part();
+                self.bench.behind_our_back(|state| {
+                    for container in state["containers"].as_array_mut().expect("a list") {
+                        container["labels"]["crashcart.protocol"] = json!(protocol);
+                    }
+                });
+            }
             // `% sql STATEMENT` on the state file.
             "sql" => self.bench.sql(part()),
             other => panic!("there is no `% {other}`"),

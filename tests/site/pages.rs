@@ -58,7 +58,7 @@ fn pages(folder: &Path) -> BTreeMap<String, String> {
 }
 
 fn catalog() -> Catalog {
-    Catalog::find(Some(Path::new(env!("CARGO_MANIFEST_DIR")))).expect("the shipped labs")
+    Catalog::find(Some(Path::new(env!("CARGO_MANIFEST_DIR"))), None).expect("the shipped labs")
 }
 
 /// Texts that would give a lab away: causes, hints, debriefs, why checks matter, and names that say something.
@@ -215,7 +215,7 @@ fn how_an_attempt_went_is_on_its_page_and_the_solution_only_where_nobody_else_se
     let built = &pages(site.folder())[&page];
     assert!(built.contains("How it went") && built.contains("grade: passed, 100 of 100 points"), "{built}");
     assert!(!built.contains("own solution") && !built.contains("chmod 0400"), "{built}");
-    let catalog = Catalog::find(Some(&site.bench.root())).expect("the lab on paper");
+    let catalog = Catalog::find(Some(&site.bench.root()), None).expect("the lab on paper");
     let store = site.bench.store();
     let mine = Mine::read(&store, jiff::tz::TimeZone::UTC, 0).expect("read").with_solutions(&store, &catalog);
     let own = crashcart::publish::site::build(&catalog, Some(&mine)).expect("pages");

@@ -45,7 +45,7 @@ const CHANNELS: usize = 128;
 /// Runs until the port is gone for good; gives the exit status.
 pub fn main() -> u8 {
     let init = crate::init::listen()
-        .and_then(|listener| Ok(kernel::fork(move || i32::from(crate::init::guest_main(listener)))?));
+        .and_then(|listener| kernel::fork(move || i32::from(crate::init::guest_main(listener))));
     let init = match init {
         Ok(pid) => pid,
         Err(error) => {
