@@ -69,6 +69,7 @@ mod tests {
             seed: 1,
             lab_digest: "",
             rubric_digest: "",
+            collection: None,
         };
         let (id, _lock) = store.begin_attempt(&new, 1).expect("written");
         let mut costs = Vec::new();

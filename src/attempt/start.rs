@@ -47,6 +47,8 @@ const PCI_BYTES: u64 = 1 << 20;
 /// What to start.
 pub struct Plan<'a> {
     pub lab: &'a Lab,
+    /// The collection that the lab is of, where it is not one of our own.
+    pub collection: Option<&'a str>,
     pub rubric: &'a Rubric,
     pub draw: Draw<'a>,
     pub purpose: Purpose,
@@ -126,6 +128,7 @@ pub async fn start(site: &Site, store: &mut Store, plan: &Plan<'_>) -> Result<St
                 seed: plan.draw.seed,
                 lab_digest: &plan.lab.digest,
                 rubric_digest: &plan.rubric.digest(),
+                collection: plan.collection,
             };
             store.begin_attempt(&new, site.clock.now_ms())?
         }

@@ -351,6 +351,7 @@ pub fn plan<'a>(
 ) -> Plan<'a> {
     let variant = lab.variants.get(turn % lab.variants.len().max(1));
     Plan {
+        collection: None,
         accelerators: Accelerators::Simulated,
         lab,
         rubric,

@@ -1,7 +1,7 @@
 //! What commands share: the catalogue, the store, the engine, each opened when first needed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::Exit;
@@ -13,6 +13,7 @@ use crate::attempt::{
     BringUpError, Clock, Nodes, Site, StartError, StopError, SubmitError, bring_up, recover,
 };
 use crate::carried::{self, Carried, Unfolded};
+use crate::collection::{Asks, Collection, CollectionError, Freshness, Source};
 use crate::document::DocumentError;
 use crate::engine::{Engine, EngineError, Left, Progress, Silent};
 use crate::image::pace::{self, Ahead, Paced};
@@ -21,6 +22,7 @@ use crate::image::{Image, ImageCatalog, ImageError, Making};
 use crate::lab::{Catalog, CatalogError, Draw, Lab, LabError, Origin};
 use crate::machine::accelerators::NoAccelerators;
 use crate::node::{NodeError, NodeLink};
+use crate::pack::PackError;
 use crate::rubric::Rubric;
 use crate::store::{AttemptLock, AttemptRow, Purpose, Stage, Store, StoreError};
 
@@ -29,6 +31,10 @@ pub struct App {
     pub output: Output,
     pub clock: Clock,
     root: Option<PathBuf>,
+    /// Labs of somebody else's that were asked for: a folder or a repository.
+    labs: Option<String>,
+    /// Whether whoever runs this has agreed beforehand to what such labs ask for.
+    trusts_labs: bool,
     catalog: Option<Catalog>,
     runtime: Option<tokio::runtime::Runtime>,
     engine: Option<Arc<dyn Engine>>,
@@ -47,6 +53,8 @@ pub struct Open {
     pub row: AttemptRow,
     pub lab: Lab,
     pub rubric: Rubric,
+    /// Where its lab is of.
+    pub catalog: Catalog,
 }
 
 impl Open {
@@ -80,28 +88,64 @@ impl Open {
 }
 
 impl App {
-    pub fn new(output: Output, root: Option<PathBuf>) -> Self {
-        Self { output, clock: Clock::system(), root, catalog: None, runtime: None, engine: None }
+    pub fn new(output: Output, root: Option<PathBuf>, labs: Option<String>, trusts_labs: bool) -> Self {
+        let clock = Clock::system();
+        Self { output, clock, root, labs, trusts_labs, catalog: None, runtime: None, engine: None }
+    }
+
+    /// The labs of somebody else's that were asked for, if some were.
+    pub fn labs(&self) -> Result<Option<Source>, Failure> {
+        Ok(self.labs.as_deref().map(Source::parse).transpose()?)
     }
 
     /// The folder of labs that was asked for, if one was.
-    pub fn root(&self) -> Option<&std::path::Path> {
+    pub fn root(&self) -> Option<&Path> {
         self.root.as_deref()
     }
 
     /// Where the labs are.
     pub fn catalog(&mut self) -> Result<Catalog, Failure> {
         if self.catalog.is_none() {
-            let state = Self::state_directory();
-            self.catalog = Some(Catalog::find(self.root.as_deref(), state.as_deref().ok())?);
+            self.catalog = Some(match self.labs()? {
+                None => self.ours(None)?,
+                Some(source) => self.collection(&source)?,
+            });
         }
         Ok(self.catalog.clone().expect("just found"))
     }
 
-    /// The labs that an attempt was started from: those of an older version where it was that version's and that still
-    /// lies there. Where labs came with the program and another version of this one came meanwhile, says so.
-    fn catalog_of(&mut self, store: &Store, row: &AttemptRow) -> Result<Catalog, Failure> {
-        let catalog = self.catalog()?;
+    /// Crashcart's own labs; not taken for those of a collection in which somebody stands.
+    fn ours(&self, collection: Option<&Path>) -> Result<Catalog, Failure> {
+        let state = Self::state_directory();
+        Ok(Catalog::find_beside(self.root.as_deref(), state.as_deref().ok(), collection)?)
+    }
+
+    /// The labs of a collection; fetched where they are not here yet.
+    fn collection(&self, source: &Source) -> Result<Catalog, Failure> {
+        let collection = Collection::open(source, &Self::state_directory()?, Freshness::Kept)?;
+        let ours = self.ours(Some(&collection.folder)).ok();
+        let catalog = Catalog::of_collection(&collection.folder, &collection.source, ours.as_ref());
+        if let Some(ours) = &ours {
+            catalog.is_apart_from(ours)?;
+        }
+        if let Some(commit) = collection.commit.as_ref().filter(|_| collection.fetched) {
+            let labs = catalog.names()?.len();
+            self.output
+                .talk(format!("fetched commit {commit} with {labs} lab{}", if labs == 1 { "" } else { "s" }));
+        }
+        Ok(catalog)
+    }
+
+    /// The labs that an attempt was started from, whatever labs are asked for now: those of an older version where it was
+    /// that version's and that still lies there. Where labs came with the program and another version of this one came
+    /// meanwhile, says so.
+    pub fn catalog_of(&mut self, store: &Store, row: &AttemptRow) -> Result<Catalog, Failure> {
+        if let Some(source) = &row.collection {
+            let collection = Collection::remembered(source, &Self::state_directory()?)?;
+            let ours = self.ours(Some(&collection.folder)).ok();
+            return Ok(Catalog::of_collection(&collection.folder, source, ours.as_ref()));
+        }
+        let catalog = if self.labs.is_some() { self.ours(None)? } else { self.catalog()? };
         if catalog.origin == Origin::Written || is_of(&catalog, row) {
             return Ok(catalog);
         }
@@ -113,6 +157,55 @@ impl App {
             row.lab, row.id
         ));
         Ok(catalog)
+    }
+
+    /// From now on the labs are those that an attempt is of.
+    pub fn follow(&mut self, store: &Store, row: &AttemptRow) -> Result<Catalog, Failure> {
+        let catalog = self.catalog_of(store, row)?;
+        self.catalog = Some(catalog.clone());
+        Ok(catalog)
+    }
+
+    /// Sees that whoever runs this agrees to what labs of somebody else's ask for: once for each commit of a repository,
+    /// and for a folder until it asks for something else.
+    pub fn agree(&mut self, store: &Store) -> Result<(), Failure> {
+        let catalog = self.catalog()?;
+        let Some(source) = catalog.collection() else { return Ok(()) };
+        let images = ImageCatalog::load_all(&catalog.containers())?;
+        let (labs, bad) = catalog.labs()?;
+        let asks = Asks::of(&labs, &images, catalog.root())?;
+        let (name, revision) = match source.rsplit_once('#') {
+            Some((url, commit)) => (url, commit.to_owned()),
+            None => (source, asks.digest()),
+        };
+        if store.has_consent(name, &revision)? {
+            return Ok(());
+        }
+        let wrong = super::lab::with_mistakes(&catalog, &images)?;
+        if let Some(lab) = bad.iter().map(ToString::to_string).chain(wrong).next() {
+            return Err(Failure::plain(
+                Exit::Usage,
+                format!("the lab `{lab}` of `{source}` has mistakes; none of these labs is run"),
+                format!("see them with `crashcart --labs {source} lab lint`, and tell their author"),
+            ));
+        }
+        if !self.trusts_labs {
+            let told = asks.told();
+            if !self.output.interactive {
+                let error = format!("nobody has agreed to what the labs of `{source}` may do");
+                let next = "if you trust whoever wrote them, say `--trust-labs`, once";
+                return Err(Failure::plain(Exit::Usage, error, next).with_detail(told));
+            }
+            super::output::prompt(&format!("labs of {source}\n  {}\n", told.join("\n  ")));
+            if !ask("do you trust whoever wrote them?")? {
+                return Err(Failure::plain(
+                    Exit::Usage,
+                    "these labs are not run without your consent",
+                    format!("read them first: they lie in `{}`", catalog.root().display()),
+                ));
+            }
+        }
+        Ok(store.consent(name, &revision, self.clock.now_ms())?)
     }
 
     /// Removes what older versions of crashcart have unpacked, once no attempt is left that was started from it.
@@ -240,7 +333,7 @@ impl App {
         let catalog = self.catalog_of(store, &row)?;
         let lab = catalog.lab(&row.lab)?;
         let rubric = catalog.rubric(&lab)?;
-        Ok(Open { row, lab, rubric })
+        Ok(Open { row, lab, rubric, catalog })
     }
 
     /// An attempt whose nodes are needed: it must not be over; nodes that stopped are started again.
@@ -315,8 +408,9 @@ impl App {
         labs: &[&Lab],
         fit: Fit,
     ) -> Result<(BTreeMap<String, Image>, String), Failure> {
+        self.agree(store)?;
         let engine = self.engine()?;
-        let catalog = ImageCatalog::load(&self.catalog()?.containers())?;
+        let catalog = ImageCatalog::load_all(&self.catalog()?.containers())?;
         let wanted = fit::images(labs);
         let shown = self.progress();
         let state = store.directory().to_owned();
@@ -442,6 +536,38 @@ impl From<StopError> for Failure {
     }
 }
 
+impl From<CollectionError> for Failure {
+    fn from(error: CollectionError) -> Self {
+        let exit = match error {
+            CollectionError::Unreadable { .. }
+            | CollectionError::Unwritable { .. }
+            | CollectionError::NoGit { .. }
+            | CollectionError::NotFetched { .. } => Exit::Machine,
+            _ => Exit::Usage,
+        };
+        let detail = match &error {
+            CollectionError::NotFetched { said, .. } => said.clone(),
+            _ => Vec::new(),
+        };
+        Self::new(exit, &error).with_detail(detail)
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        let exit = match error {
+            PackError::Image(error) => return error.into(),
+            PackError::Engine(error) => return error.into(),
+            PackError::Unreadable { .. }
+            | PackError::Unwritable { .. }
+            | PackError::NoRoom { .. }
+            | PackError::NotTaken { .. } => Exit::Machine,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, &error)
+    }
+}
+
 impl From<ImageError> for Failure {
     fn from(error: ImageError) -> Self {
         let detail = match &error {
@@ -454,6 +580,7 @@ impl From<ImageError> for Failure {
             ImageError::Malformed { .. }
             | ImageError::OtherFormat { .. }
             | ImageError::NoSuchImage { .. }
+            | ImageError::NameTaken { .. }
             | ImageError::Circle { .. }
             | ImageError::Capability { .. }
             | ImageError::LinkOut { .. }

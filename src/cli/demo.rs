@@ -84,7 +84,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let output = app.output;
     let told = move |line: &str| output.talk(line);
     let graded = app.block_on(grade(&site, &mut store, &attempt, &nodes, &open.rubric, &draw, &told))?;
-    let role = super::grade::role(app, super::grade::DEMO_ROLE)?;
+    let role = super::grade::role(&open.catalog, super::grade::DEMO_ROLE)?;
     let went = super::review::timeline(app, &store, &attempt)?;
     super::grade::show(app, &open, &graded, &[role], &went)?;
     app.block_on(stop(&site, &mut store, &attempt, ENDED_BY_DEMO))?;

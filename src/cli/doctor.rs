@@ -151,7 +151,7 @@ fn look_at_labs(
     }
     let (labs, _) = catalog.labs()?;
     let Some(engine) = engine else { return Ok(Vec::new()) };
-    let images = ImageCatalog::load(&catalog.containers())?;
+    let images = ImageCatalog::load_all(&catalog.containers())?;
     let about = app.block_on(engine.about())?;
     let mut sorts: BTreeMap<Vec<&str>, Vec<&Lab>> = BTreeMap::new();
     // What is wrong with a lab's own files is said by `lab lint`.

@@ -7,6 +7,7 @@ use super::report;
 use crate::advice::nearest;
 use crate::attempt::{Graded, cost_percent, grade, judge_again};
 use crate::grade::{Report, Scorecard, Verdict, scorecard};
+use crate::lab::Catalog;
 use crate::review::Timeline;
 use crate::rubric::Role;
 use crate::store::Stage;
@@ -40,11 +41,11 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let roles = match &args.role[..] {
         // A mistake in a role is told by `path`, and keeps nobody from his grading.
         [] => {
-            let roles = app.catalog()?.roles().unwrap_or_default();
+            let roles = open.catalog.roles().unwrap_or_default();
             super::path::followed(&store, &roles)?.cloned().into_iter().collect()
         }
-        names if names.iter().any(|name| name == "all") => app.catalog()?.roles()?,
-        names => names.iter().map(|name| role(app, name)).collect::<Result<_, _>>()?,
+        names if names.iter().any(|name| name == "all") => open.catalog.roles()?,
+        names => names.iter().map(|name| role(&open.catalog, name)).collect::<Result<_, _>>()?,
     };
     let graded = if args.stored {
         judge_again(&store, &open.row.id, &open.rubric)?
@@ -140,8 +141,8 @@ pub fn exit_of(report: &Report) -> Exit {
 }
 
 /// One role by name.
-pub fn role(app: &mut App, name: &str) -> Result<Role, Failure> {
-    let roles = app.catalog()?.roles()?;
+pub fn role(catalog: &Catalog, name: &str) -> Result<Role, Failure> {
+    let roles = catalog.roles()?;
     match roles.iter().position(|role| role.id.as_str() == name) {
         Some(index) => Ok(roles.into_iter().nth(index).expect("just found")),
         None => {

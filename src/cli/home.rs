@@ -117,7 +117,7 @@ impl Files {
 
 /// What the screen shows now.
 fn state(app: &mut App, store: &Store, files: &Files) -> Result<screen::State, Failure> {
-    let best = super::list::best(store)?;
+    let best = super::list::best(store, app.catalog()?.collection())?;
     let passed = |name: &str| best.get(name).is_some_and(|score| score.verdict == "passed");
     let past = super::path::past(store)?;
     let today = past.day(app.clock.now_ms());

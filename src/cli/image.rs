@@ -27,11 +27,12 @@ pub struct BuildArgs {
 }
 
 pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
-    let catalog = ImageCatalog::load(&app.catalog()?.containers())?;
+    let catalog = ImageCatalog::load_all(&app.catalog()?.containers())?;
     let engine = app.engine()?;
     match command {
         Command::Build(args) => {
             let store = app.store()?;
+            app.agree(&store)?;
             let names: Vec<&str> = match args.images.is_empty() {
                 true => catalog.iter().map(|image| image.name.as_str()).collect(),
                 false => args.images.iter().map(String::as_str).collect(),

@@ -1,4 +1,4 @@
-//! `crashcart lab copy|new|lint|prove`.
+//! `crashcart lab copy|new|lint|prove|refresh`.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,9 @@ use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
 use crate::carried;
-use crate::lab::{Draw, Lab, LabName, Origin, new_lab};
+use crate::collection::{Collection, Freshness, Source};
+use crate::image::ImageCatalog;
+use crate::lab::{Catalog, Draw, Lab, LabName, Origin, new_lab};
 use crate::prove::{
     Outcome, Prover, TrialResult, junit, page, prove, quality, quick_trials, summary_rows, trials,
 };
@@ -24,6 +26,8 @@ pub enum Command {
     Lint(LintArgs),
     /// Play a lab's solutions, half-solutions, wrong fixes and cheats against its rubric
     Prove(ProveArgs),
+    /// Fetch the labs of `--labs URL` anew; those that were fetched before are kept for their attempts
+    Refresh,
 }
 
 /// Copy labs, rubrics, images and texts to a folder of your own
@@ -90,6 +94,7 @@ pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
         Command::New(args) => new(app, args),
         Command::Lint(args) => lint(app, args),
         Command::Prove(args) => run_prove(app, args),
+        Command::Refresh => refresh(app),
     }
 }
 
@@ -114,19 +119,75 @@ fn new(app: &mut App, args: &NewArgs) -> Result<Exit, Failure> {
     let name: LabName = args.name.parse().map_err(|error: crate::lab::NotAName| {
         Failure::plain(Exit::Usage, error.to_string(), "choose a name such as `nfs-exports-gone`")
     })?;
-    let catalog = app.catalog()?;
-    let root = catalog.root().to_owned();
-    if catalog.origin == Origin::Shipped {
-        return Err(Failure::plain(
-            Exit::Usage,
-            format!("the labs in `{}` came with crashcart and go with it", root.display()),
-            "copy them to a folder of your own with `crashcart lab copy my-labs`, and write there",
-        ));
-    }
+    // A collection begins with its first lab.
+    let root = match app.labs()? {
+        None => {
+            let catalog = app.catalog()?;
+            if catalog.origin == Origin::Shipped {
+                return Err(Failure::plain(
+                    Exit::Usage,
+                    format!("the labs in `{}` came with crashcart and go with it", catalog.root().display()),
+                    "copy them to a folder of your own with `crashcart lab copy my-labs`, and write there",
+                ));
+            }
+            catalog.root().to_owned()
+        }
+        Some(Source::Folder(folder)) => folder,
+        Some(Source::Repository(repository)) => {
+            return Err(Failure::plain(
+                Exit::Usage,
+                format!("nothing can be written into `{}`", repository.url),
+                "clone it, and name the folder",
+            ));
+        }
+    };
     let files = new_lab(&root, &name).map_err(|error| Failure::new(Exit::Usage, &error))?;
     app.output.data(&files, |_| files.iter().map(|path| format!("{}\n", path.display())).collect());
-    app.output.talk(format!("next:  crashcart lab prove {name}, then replace part after part"));
+    let labs = match app.labs()? {
+        Some(_) => format!("--labs {} ", root.display()),
+        None => String::new(),
+    };
+    app.output.talk(format!("next:  crashcart {labs}lab prove {name}, then replace part after part"));
     Ok(Exit::Done)
+}
+
+/// What a repository gave.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Refreshed {
+    source: String,
+    commit: String,
+    /// The commit before, where there was one and it is another.
+    before: Option<String>,
+}
+
+fn refresh(app: &mut App) -> Result<Exit, Failure> {
+    let Some(source @ Source::Repository(_)) = app.labs()? else {
+        return Err(Failure::plain(
+            Exit::Usage,
+            "only labs of a repository can be fetched anew",
+            "name it: `crashcart --labs URL lab refresh`",
+        ));
+    };
+    let state = App::state_directory()?;
+    let before = Collection::kept(&source, &state).and_then(|kept| kept.commit);
+    let now = Collection::open(&source, &state, Freshness::Anew)?;
+    let commit = now.commit.unwrap_or_default();
+    let before = before.filter(|before| *before != commit);
+    let refreshed = Refreshed { source: now.source, commit, before };
+    app.output.data(&refreshed, |_| match &refreshed.before {
+        Some(before) => format!("{} (it was {before})", refreshed.commit),
+        None => refreshed.commit.clone(),
+    });
+    Ok(Exit::Done)
+}
+
+/// Names of labs that lint finds mistakes in.
+pub fn with_mistakes(catalog: &Catalog, images: &ImageCatalog) -> Result<Vec<String>, Failure> {
+    let names = catalog.names()?.into_iter().map(|name| name.to_string());
+    let wrong =
+        |name: &String| !read(catalog, name).is_ok_and(|(lab, _)| lint_texts(&lab, images).is_empty());
+    Ok(names.filter(wrong).collect())
 }
 
 /// What lint says of one lab.
@@ -151,7 +212,7 @@ fn lint(app: &mut App, args: &LintArgs) -> Result<Exit, Failure> {
     {
         catalog.lab(unknown)?;
     }
-    let images = crate::image::ImageCatalog::load(&catalog.containers())?;
+    let images = ImageCatalog::load_all(&catalog.containers())?;
     let mut linted = Vec::new();
     for name in names {
         let mistakes = match read(&catalog, &name) {
@@ -176,14 +237,14 @@ fn lint(app: &mut App, args: &LintArgs) -> Result<Exit, Failure> {
     Ok(if linted.iter().all(|lab| lab.mistakes.is_empty()) { Exit::Done } else { Exit::NotYet })
 }
 
-fn read(catalog: &crate::lab::Catalog, name: &str) -> Result<(Lab, Rubric), Failure> {
+fn read(catalog: &Catalog, name: &str) -> Result<(Lab, Rubric), Failure> {
     let lab = catalog.lab(name)?;
     let rubric = catalog.rubric(&lab)?;
     Ok((lab, rubric))
 }
 
 /// Mistakes that show only when texts are filled in and names looked up.
-fn lint_texts(lab: &Lab, images: &crate::image::ImageCatalog) -> Vec<Failure> {
+fn lint_texts(lab: &Lab, images: &ImageCatalog) -> Vec<Failure> {
     let mut mistakes: Vec<Failure> = Vec::new();
     let mut say = |error: String, next: &str| {
         // Texts are filled in for each variant, and most mistakes are in all of them.

@@ -44,9 +44,10 @@ struct Line {
 }
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
-    let (labs, bad) = app.catalog()?.labs()?;
+    let catalog = app.catalog()?;
+    let (labs, bad) = catalog.labs()?;
     let store = app.store()?;
-    let best = best(&store)?;
+    let best = best(&store, catalog.collection())?;
     let alive: BTreeMap<String, Stage> = store
         .attempts()?
         .into_iter()
@@ -124,10 +125,15 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// The best grade of each lab: one that passed before one that did not, then by points.
-pub fn best(store: &Store) -> Result<BTreeMap<String, Score>, Failure> {
+/// The best grade of each lab of a collection, whatever its commit, or of crashcart's own: one that passed before one
+/// that did not, then by points.
+pub fn best(store: &Store, collection: Option<&str>) -> Result<BTreeMap<String, Score>, Failure> {
     let mut best: BTreeMap<String, Score> = BTreeMap::new();
+    let name = |source: Option<&str>| source.map(|it| it.split('#').next().unwrap_or(it).to_owned());
     for score in store.scores()? {
+        if name(score.collection.as_deref()) != name(collection) {
+            continue;
+        }
         let worth = |score: &Score| (score.verdict == "passed", score.earned);
         match best.get(&score.lab) {
             Some(known) if worth(known) >= worth(&score) => {}

@@ -24,6 +24,7 @@ mod lab;
 mod list;
 mod manual;
 mod next;
+mod pack;
 mod path;
 mod pause;
 mod reset;
@@ -38,6 +39,7 @@ mod stop;
 mod takeover;
 mod tape;
 mod tmux;
+mod unpack;
 mod watch;
 
 use std::io::Write;
@@ -66,6 +68,18 @@ pub struct Arguments {
     /// Folder that holds labs/, graders/ and containers/
     #[arg(long, global = true, env = "CRASHCART_ROOT", value_name = "FOLDER", hide_env_values = true)]
     root: Option<PathBuf>,
+    /// Labs of somebody else's: a folder, or a repository for git, with `#` and a branch, tag or commit behind it
+    #[arg(
+        long = "labs",
+        global = true,
+        env = "CRASHCART_LABS",
+        value_name = "FOLDER|URL",
+        hide_env_values = true
+    )]
+    collection: Option<String>,
+    /// Agree to what the labs of `--labs` ask for, instead of being asked
+    #[arg(long, global = true)]
+    trust_labs: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -98,6 +112,8 @@ enum Command {
     Image(image::Command),
     #[command(subcommand)]
     Lab(lab::Command),
+    Pack(pack::Args),
+    Unpack(unpack::Args),
     #[command(subcommand)]
     Rubric(rubric::Command),
     #[command(subcommand)]
@@ -124,7 +140,7 @@ pub fn run() -> Exit {
         }
     };
     let output = Output::detect(arguments.json, arguments.quiet);
-    let mut app = App::new(output, arguments.root);
+    let mut app = App::new(output, arguments.root, arguments.collection, arguments.trust_labs);
     let result = match arguments.command {
         None if home::wanted(&output) => home::run(&mut app),
         None => next::run(&mut app, &next::Args::default()),
@@ -151,6 +167,8 @@ pub fn run() -> Exit {
         Some(Command::Report(args)) => review::run(&mut app, &args),
         Some(Command::Image(command)) => image::run(&mut app, &command),
         Some(Command::Lab(command)) => lab::run(&mut app, &command),
+        Some(Command::Pack(args)) => pack::run(&mut app, &args),
+        Some(Command::Unpack(args)) => unpack::run(&mut app, &args),
         Some(Command::Rubric(command)) => rubric::run(&mut app, &command),
         Some(Command::Site(command)) => site::run(&mut app, &command),
         Some(Command::Bench(args)) => bench::run(&mut app, &args),

@@ -29,7 +29,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let store = app.store()?;
     let catalog = app.catalog()?;
     let roles = match &args.role {
-        Some(name) => vec![super::grade::role(app, name)?],
+        Some(name) => vec![super::grade::role(&app.catalog()?, name)?],
         // A mistake in a role takes no lab away.
         None => catalog.roles().unwrap_or_default(),
     };

@@ -51,9 +51,11 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         store.set_role(None)?;
     }
     let role = match &args.role {
-        Some(name) => Some(super::grade::role(app, name)?),
+        Some(name) => Some(super::grade::role(&app.catalog()?, name)?),
         None => match store.role()? {
-            Some(name) => Some(super::grade::role(app, &name).map_err(|failure| gone(failure, &name))?),
+            Some(name) => {
+                Some(super::grade::role(&app.catalog()?, &name).map_err(|failure| gone(failure, &name))?)
+            }
             None => None,
         },
     };

@@ -23,7 +23,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let mut store = app.store()?;
     let mut row = choose(app, &store, args.attempt.as_deref())?;
     // Before anything is given up: the lab must still be there, and right.
-    let catalog = app.catalog()?;
+    let catalog = app.follow(&store, &row)?;
     catalog.rubric(&catalog.lab(&row.lab)?)?;
     if app.output.interactive && !args.yes && row.stage != Stage::Stopped {
         let question = format!(

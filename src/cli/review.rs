@@ -225,7 +225,7 @@ fn last_grading(store: &Store, id: &AttemptId) -> Result<Option<LastGrading>, Fa
 /// it covers nothing of any.
 fn card_role(app: &mut App, report: &Report, named: Option<&str>) -> Result<Option<CardRole>, Failure> {
     let roles = match named {
-        Some(name) => vec![super::grade::role(app, name)?],
+        Some(name) => vec![super::grade::role(&app.catalog()?, name)?],
         None => app.catalog()?.roles()?,
     };
     let cards = roles.iter().map(|role| scorecard(role, &[report]));

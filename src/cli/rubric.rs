@@ -40,11 +40,11 @@ struct Simulated {
 
 pub fn run(app: &mut App, command: &Command) -> Result<Exit, Failure> {
     let Command::Simulate(args) = command;
-    let roles: Vec<Role> = match args.roles.is_empty() {
-        true => app.catalog()?.roles()?,
-        false => args.roles.iter().map(|name| grade::role(app, name)).collect::<Result<_, _>>()?,
-    };
     let catalog = app.catalog()?;
+    let roles: Vec<Role> = match args.roles.is_empty() {
+        true => catalog.roles()?,
+        false => args.roles.iter().map(|name| grade::role(&catalog, name)).collect::<Result<_, _>>()?,
+    };
     let mut labs: Vec<(Rubric, VariantName)> = Vec::new();
     for name in catalog.names()? {
         let lab = catalog.lab(name.as_str())?;

@@ -145,32 +145,42 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
                     Stage::Paused => format!("crashcart resume {}", row.id),
                     _ => format!("crashcart shell --attempt {}", row.id),
                 };
+                let whose = match &row.collection {
+                    Some(source) if row.collection.as_deref() != catalog.collection() => {
+                        format!(", of {source}")
+                    }
+                    _ => String::new(),
+                };
                 return Err(Failure::plain(
                     Exit::Usage,
-                    format!("lab `{}` is already {} as attempt `{}`", lab.name, row.stage, row.id),
+                    format!("lab `{}` is already {} as attempt `{}`{whose}", lab.name, row.stage, row.id),
                     format!("go on with `{go_on}`, or begin anew with `crashcart reset {}`", row.id),
                 ));
             }
             // Interrupted: unless something else is asked for, the same attempt is finished. If it is,
             // nothing of a learner's is in it, and it goes.
-            Stage::Starting => match lab.variant(&row.variant) {
-                Some(variant)
-                    if *args == (Args { shell: args.shell, anyway: args.anyway, ..Args::of(&args.lab) }) =>
+            Stage::Starting => {
+                match lab.variant(&row.variant).filter(|_| row.collection.as_deref() == catalog.collection())
                 {
-                    draw = Draw::new(&lab, row.seed, Some(variant));
-                    app.output.talk(format!("finishing attempt {}, whose start was interrupted", row.id));
-                    again = Some(row.id);
+                    Some(variant)
+                        if *args
+                            == (Args { shell: args.shell, anyway: args.anyway, ..Args::of(&args.lab) }) =>
+                    {
+                        draw = Draw::new(&lab, row.seed, Some(variant));
+                        app.output.talk(format!("finishing attempt {}, whose start was interrupted", row.id));
+                        again = Some(row.id);
+                    }
+                    _ => {
+                        let leftover = Leftover {
+                            attempt: row.id,
+                            lab: Some(row.lab),
+                            kind: LeftoverKind::Start,
+                            objects: Vec::new(),
+                        };
+                        app.block_on(remove_leftover(&site, store, &leftover))?;
+                    }
                 }
-                _ => {
-                    let leftover = Leftover {
-                        attempt: row.id,
-                        lab: Some(row.lab),
-                        kind: LeftoverKind::Start,
-                        objects: Vec::new(),
-                    };
-                    app.block_on(remove_leftover(&site, store, &leftover))?;
-                }
-            },
+            }
             Stage::Stopping | Stage::Stopped => {}
         }
     }
@@ -179,6 +189,7 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
     let (images, volume) = app.images(store, &[&lab], fit)?;
     let plan = Plan {
         lab: &lab,
+        collection: catalog.collection(),
         rubric: &rubric,
         draw,
         purpose: Purpose::Learn,

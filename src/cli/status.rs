@@ -40,17 +40,19 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             .filter(|row| row.purpose == Purpose::Learn && row.stage != Stage::Stopped)
             .collect(),
     };
-    let catalog = app.catalog()?;
     let mut lines = Vec::new();
     for row in rows {
-        let lab = catalog.lab(&row.lab);
+        let lab = match app.catalog_of(&store, &row) {
+            Ok(catalog) => catalog
+                .lab(&row.lab)
+                .map_err(|_| format!("its lab has a mistake: see `crashcart lab lint {}`", row.lab)),
+            Err(failure) => Err(failure.error),
+        };
         let minutes = lab.as_ref().ok().map(|lab| lab.minutes);
         let nodes = match (row.stage, lab) {
             (Stage::Stopped, _) => Vec::new(),
             // The other attempts are shown all the same.
-            (_, Err(_)) => {
-                vec![("?".to_owned(), format!("its lab has a mistake: see `crashcart lab lint {}`", row.lab))]
-            }
+            (_, Err(why)) => vec![("?".to_owned(), why)],
             (_, Ok(lab)) => {
                 let site = app.site(&store)?;
                 match app.block_on(find_nodes(&site, &row.id, &lab)) {

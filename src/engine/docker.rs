@@ -27,12 +27,13 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::OnceCell;
+use tokio_util::io::ReaderStream;
 
 use super::find::{self, Address, Endpoint, Surroundings};
 use super::{
     About, Access, Build, Cause, Condition, ContainerId, ContainerSpec, Ends, Engine, EngineError, Exec,
-    ExecOutput, Found, FoundKind, ImageInfo, LABEL_KIND, Labels, NO_NETWORK, Network, NetworkSpec, Progress,
-    Said, Terminal, WindowSize, hijack, subnet,
+    ExecOutput, Found, FoundKind, ImageInfo, Inflow, LABEL_KIND, Labels, NO_NETWORK, Network, NetworkSpec,
+    Outflow, Progress, Said, Terminal, WindowSize, hijack, subnet,
 };
 
 /// Longest that the engine may take until it begins to answer. Stopping a container takes
@@ -40,6 +41,10 @@ use super::{
 const ANSWER_WITHIN: Duration = Duration::from_secs(180);
 /// The same for the first call, so that a hung engine is noticed.
 const FIRST_ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// The same where gigabytes go to a slow disk before the answer comes.
+const MANY_BYTES_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
+/// Bytes that are handed to an engine at once.
+const PIECE: usize = 256 * 1024;
 /// Lines of a failed build to keep for the error.
 const BUILD_LOG_LINES: usize = 20;
 /// Bytes of standard error kept from a program in a container.
@@ -251,12 +256,34 @@ impl DockerEngine {
         ends.map_err(|source| EngineError::Lost { what: what.into(), source: Box::new(source) })
     }
 
-    async fn upload(&self, id: &str, path: &str, tar: Vec<u8>) -> Result<(), EngineError> {
+    async fn upload(&self, id: &str, path: &str, tar: Inflow) -> Result<(), EngineError> {
         let options = query::UploadToContainerOptionsBuilder::default().path(path).build();
-        self.docker
-            .upload_to_container(id, Some(options), bollard::body_full(tar.into()))
+        let body = bollard::body_try_stream(ReaderStream::with_capacity(tar, PIECE));
+        self.patient()
+            .upload_to_container(id, Some(options), body)
             .await
             .map_err(|error| self.explain(&format!("unpack files below `{path}`"), id, error))
+    }
+
+    /// For calls that are answered once very many bytes were taken.
+    fn patient(&self) -> Docker {
+        self.docker.clone().with_timeout(MANY_BYTES_WITHIN)
+    }
+
+    /// Passes on what an engine sends.
+    async fn pass_on(
+        &self,
+        what: &str,
+        name: &str,
+        pieces: impl futures_util::Stream<Item = Result<Bytes, ApiError>>,
+        mut to: Outflow,
+    ) -> Result<(), EngineError> {
+        let mut pieces = std::pin::pin!(pieces);
+        let lost = |source| EngineError::Lost { what: what.to_owned(), source: Box::new(source) };
+        while let Some(piece) = pieces.next().await {
+            to.write_all(&piece.map_err(|error| self.explain(what, name, error))?).await.map_err(lost)?;
+        }
+        to.shutdown().await.map_err(lost)
     }
 
     /// Whether the files below `path` are those of a tar already, byte for byte.
@@ -549,6 +576,24 @@ impl Engine for DockerEngine {
         }
     }
 
+    async fn save_images(&self, tags: &[String], tar: Outflow) -> Result<(), EngineError> {
+        let names: Vec<&str> = tags.iter().map(String::as_str).collect();
+        let docker = self.patient();
+        let pieces = docker.export_images(&names);
+        self.pass_on("hand out images", &names.join(", "), pieces, tar).await
+    }
+
+    async fn load_images(&self, tar: Inflow) -> Result<(), EngineError> {
+        let options = query::ImportImageOptionsBuilder::default().quiet(false).build();
+        let docker = self.patient();
+        let body = bollard::body_try_stream(ReaderStream::with_capacity(tar, PIECE));
+        let mut events = docker.import_image(options, body, None);
+        while let Some(event) = events.next().await {
+            event.map_err(|error| explain(&self.endpoint, "take images in", None, error))?;
+        }
+        Ok(())
+    }
+
     async fn images(&self) -> Result<Vec<ImageInfo>, EngineError> {
         let filters = HashMap::from([("label", vec![LABEL_KIND])]);
         let options = query::ListImagesOptionsBuilder::default().filters(&filters).build();
@@ -591,6 +636,10 @@ impl Engine for DockerEngine {
         };
         let what = format!("make the volume `{name}`");
         self.docker.create_volume(volume).await.map_err(|error| self.explain(&what, name, error))?;
+        // Looking into a volume means reading all of it.
+        if files_of(&tar, 0).is_empty() {
+            return Ok(());
+        }
         let at = "/crashcart-volume";
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
@@ -610,7 +659,7 @@ impl Engine for DockerEngine {
         let filled = match self.holds(&carrier, at, &tar).await {
             // Nodes may be running from it: what is there already is not written again.
             Ok(true) => Ok(()),
-            Ok(false) => self.upload(&carrier, at, tar).await,
+            Ok(false) => self.upload(&carrier, at, Box::pin(std::io::Cursor::new(tar))).await,
             Err(error) => Err(error),
         };
         let removed = self.remove(&ContainerId(carrier)).await;
@@ -786,8 +835,15 @@ impl Engine for DockerEngine {
         Ok(Box::new(terminal))
     }
 
-    async fn copy_in(&self, id: &ContainerId, path: &str, tar: Vec<u8>) -> Result<(), EngineError> {
+    async fn copy_in(&self, id: &ContainerId, path: &str, tar: Inflow) -> Result<(), EngineError> {
         self.upload(&id.0, path, tar).await
+    }
+
+    async fn copy_out(&self, id: &ContainerId, path: &str, tar: Outflow) -> Result<(), EngineError> {
+        let options = query::DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let docker = self.patient();
+        let pieces = docker.download_from_container(&id.0, Some(options));
+        self.pass_on(&format!("read the files below `{path}`"), path, pieces, tar).await
     }
 
     async fn logs(&self, id: &ContainerId, lines: u32) -> Result<String, EngineError> {

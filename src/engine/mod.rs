@@ -67,6 +67,10 @@ pub trait Engine: Send + Sync {
         labels: &Labels,
         progress: &dyn Progress,
     ) -> Result<(), EngineError>;
+    /// Writes images and all that they are made of as one tar, as `docker save` does.
+    async fn save_images(&self, tags: &[String], tar: Outflow) -> Result<(), EngineError>;
+    /// Takes in what [`Self::save_images`] wrote, here or elsewhere.
+    async fn load_images(&self, tar: Inflow) -> Result<(), EngineError>;
     /// Our images: those that carry [`LABEL_KIND`].
     async fn images(&self) -> Result<Vec<ImageInfo>, EngineError>;
     async fn remove_image(&self, id: &str) -> Result<(), EngineError>;
@@ -109,8 +113,11 @@ pub trait Engine: Send + Sync {
         exec: Exec,
         size: WindowSize,
     ) -> Result<Box<dyn Terminal>, EngineError>;
-    /// Unpacks a tar below `path` in a container.
-    async fn copy_in(&self, id: &ContainerId, path: &str, tar: Vec<u8>) -> Result<(), EngineError>;
+    /// Unpacks a tar below `path` in a container, running or not.
+    async fn copy_in(&self, id: &ContainerId, path: &str, tar: Inflow) -> Result<(), EngineError>;
+    /// Writes what is at `path` in a container, running or not, as a tar whose entries begin with the last part
+    /// of `path`. [`EngineError::Gone`] where there is nothing.
+    async fn copy_out(&self, id: &ContainerId, path: &str, tar: Outflow) -> Result<(), EngineError>;
     /// The last `lines` lines that the container's first process printed.
     async fn logs(&self, id: &ContainerId, lines: u32) -> Result<String, EngineError>;
 
@@ -383,6 +390,11 @@ pub struct WindowSize {
 
 /// Both ends of a terminal: what it shows, and what is typed.
 pub type Ends = (Pin<Box<dyn AsyncRead + Send>>, Pin<Box<dyn AsyncWrite + Send>>);
+
+/// Bytes that an engine writes, more than memory holds.
+pub type Outflow = Pin<Box<dyn AsyncWrite + Send>>;
+/// Bytes that an engine reads, more than memory holds.
+pub type Inflow = Pin<Box<dyn AsyncRead + Send>>;
 
 /// A program on a terminal in a container.
 #[async_trait]

@@ -49,11 +49,12 @@ use crashcart_facts::{
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
     About, Build, Condition, ContainerId, ContainerSpec, Ends, Engine, EngineError, Exec, ExecOutput, Found,
-    FoundKind, ImageInfo, LABEL_KIND, Labels, Mount, NO_NETWORK, Network, NetworkSpec, Progress, Said,
-    Terminal, WindowSize, subnet,
+    FoundKind, ImageInfo, Inflow, LABEL_KIND, Labels, Mount, NO_NETWORK, Network, NetworkSpec, Outflow,
+    Progress, Said, Terminal, WindowSize, subnet,
 };
 
 /// What the agents of nodes answer, by the nodes' names.
@@ -913,8 +914,78 @@ impl Engine for ScriptedEngine {
         .await
     }
 
-    async fn copy_in(&self, id: &ContainerId, path: &str, _tar: Vec<u8>) -> Result<(), EngineError> {
+    async fn copy_in(&self, id: &ContainerId, path: &str, mut tar: Inflow) -> Result<(), EngineError> {
+        let mut bytes = Vec::new();
+        tar.read_to_end(&mut bytes)
+            .await
+            .map_err(|error| refused("unpack files", 400, &error.to_string()))?;
         self.operate("copy-in", path, |state, _| state.container(&id.0).map(drop)).await
+    }
+
+    /// There are no files on paper.
+    async fn copy_out(&self, id: &ContainerId, path: &str, _tar: Outflow) -> Result<(), EngineError> {
+        self.operate("copy-out", path, |state, _| {
+            state.container(&id.0)?;
+            Err(EngineError::Gone { name: path.to_owned() })
+        })
+        .await
+    }
+
+    /// As Docker has it: `manifest.json` with the tags, and for each image its configuration.
+    async fn save_images(&self, tags: &[String], mut to: Outflow) -> Result<(), EngineError> {
+        let names = tags.join(" ");
+        let tar = self.operate("save-images", &names, |state, _| {
+            let (mut list, mut files) = (Vec::new(), Vec::new());
+            for tag in tags {
+                let image = state.image(tag).ok_or_else(|| EngineError::Gone { name: tag.clone() })?;
+                let config = format!("{}.json", image.id);
+                list.push(serde_json::json!({ "Config": config, "RepoTags": [tag], "Layers": [] }));
+                files.push((config, serde_json::json!({ "config": { "Labels": image.labels } })));
+            }
+            files.push(("manifest.json".into(), list.into()));
+            let mut tar = tar::Builder::new(Vec::new());
+            for (name, value) in files {
+                let text = value.to_string();
+                let mut header = tar::Header::new_gnu();
+                header.set_size(text.len() as u64);
+                header.set_mode(0o644);
+                tar.append_data(&mut header, name, text.as_bytes()).expect("a Vec takes all");
+            }
+            Ok(tar.into_inner().expect("a Vec takes all"))
+        });
+        let tar = tar.await?;
+        let lost = |error: io::Error| refused("hand out images", 500, &error.to_string());
+        to.write_all(&tar).await.map_err(lost)?;
+        to.shutdown().await.map_err(lost)
+    }
+
+    async fn load_images(&self, mut tar: Inflow) -> Result<(), EngineError> {
+        let mut bytes = Vec::new();
+        tar.read_to_end(&mut bytes)
+            .await
+            .map_err(|error| refused("take images in", 400, &error.to_string()))?;
+        let mut files: BTreeMap<String, Value> = BTreeMap::new();
+        for mut entry in tar::Archive::new(bytes.as_slice()).entries().into_iter().flatten().flatten() {
+            let path = entry.path().map(|path| path.display().to_string()).unwrap_or_default();
+            let mut text = String::new();
+            if entry.read_to_string(&mut text).is_ok() {
+                files.insert(path, serde_json::from_str(&text).unwrap_or_default());
+            }
+        }
+        self.operate("load-images", "", |state, _| {
+            let list = files.get("manifest.json").and_then(Value::as_array).cloned().unwrap_or_default();
+            for image in list {
+                let config = image["Config"].as_str().and_then(|name| files.get(name)).cloned();
+                let labels = config.and_then(|config| {
+                    serde_json::from_value::<Labels>(config["config"]["Labels"].clone()).ok()
+                });
+                for tag in image["RepoTags"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    state.add_image(tag, labels.as_ref().unwrap_or(&Labels::new()));
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn logs(&self, id: &ContainerId, _lines: u32) -> Result<String, EngineError> {

@@ -110,6 +110,7 @@ pub enum Ground {
 pub struct Image {
     /// Name of its folder.
     pub name: String,
+    pub folder: PathBuf,
     pub summary: String,
     pub ground: Ground,
     /// Without the `CAP_` prefix, sorted.
@@ -211,6 +212,8 @@ pub enum ImageError {
         by: Option<String>,
         nearest: Option<String>,
     },
+    #[error("the image `{name}` of `{}` is called as that of `{}`", folder.display(), other.display())]
+    NameTaken { name: String, folder: PathBuf, other: PathBuf },
     #[error("the image `{image}` is built on itself, by way of {}", way.join(", "))]
     Circle { image: String, way: Vec<String> },
     #[error("the image `{image}` asks for the capability `{capability}`, which no node gets")]
@@ -266,6 +269,7 @@ impl NextStep for ImageError {
             }
             Self::NoSuchImage { nearest: Some(name), .. } => format!("did you mean `{name}`?"),
             Self::NoSuchImage { nearest: None, .. } => "list them with `crashcart image list`".into(),
+            Self::NameTaken { folder, .. } => format!("rename `{}`", folder.display()),
             Self::Circle { image, .. } => format!("change `base` in `containers/{image}/image.toml`"),
             Self::Capability { image, .. } => format!(
                 "take it out of `containers/{image}/image.toml`; allowed are {}",
@@ -306,17 +310,27 @@ impl NextStep for ImageError {
 impl ImageCatalog {
     /// Reads all images below `containers`.
     pub fn load(containers: &Path) -> Result<Self, ImageError> {
-        let unreadable = |source| ImageError::Unreadable { path: containers.to_owned(), source };
-        let mut drafts = BTreeMap::new();
-        for entry in std::fs::read_dir(containers).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let folder = entry.path();
-            // A folder without a sheet is no image; somebody's notes, or one that is being written.
-            if !folder.join("image.toml").is_file() {
-                continue;
+        Self::load_all(&[containers.to_owned()])
+    }
+
+    /// Reads all images below several folders. Those of one may be built on those of another; a name is given once.
+    pub fn load_all(places: &[PathBuf]) -> Result<Self, ImageError> {
+        let mut drafts: BTreeMap<String, Image> = BTreeMap::new();
+        for containers in places {
+            let unreadable = |source| ImageError::Unreadable { path: containers.clone(), source };
+            for entry in std::fs::read_dir(containers).map_err(unreadable)? {
+                let entry = entry.map_err(unreadable)?;
+                let folder = entry.path();
+                // A folder without a sheet is no image; somebody's notes, or one that is being written.
+                if !folder.join("image.toml").is_file() {
+                    continue;
+                }
+                let Ok(name) = entry.file_name().into_string() else { continue };
+                if let Some(other) = drafts.get(&name) {
+                    return Err(ImageError::NameTaken { name, folder, other: other.folder.clone() });
+                }
+                drafts.insert(name.clone(), read(&folder, name)?);
             }
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            drafts.insert(name.clone(), read(&folder, name)?);
         }
         let mut images = BTreeMap::new();
         for name in drafts.keys() {
@@ -525,6 +539,7 @@ fn read(folder: &Path, name: String) -> Result<Image, ImageError> {
     Ok(Image {
         ground: if sheet.base == "debian" { Ground::Debian } else { Ground::Image(sheet.base) },
         summary: sheet.summary,
+        folder: folder.to_owned(),
         capabilities: sheet.capabilities.into_iter().collect(),
         vm: sheet.vm,
         cost: sheet.cost,

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use super::lock::Lock;
 use super::{Cost, Image, ImageError, LABEL_DIGEST, Making, agent};
 use crate::engine::{
-    Condition, ContainerId, ContainerSpec, Engine, EngineError, FoundKind, LABEL_HOME, LABEL_KIND, Labels,
-    Limits, Mount, NO_NETWORK, Progress, kvm_devices,
+    About, Condition, ContainerId, ContainerSpec, Engine, EngineError, FoundKind, Inflow, LABEL_HOME,
+    LABEL_KIND, Labels, Limits, Mount, NO_NETWORK, Outflow, Progress, Silent, kvm_devices,
 };
 use crate::units::{Bytes, hex};
 
@@ -33,6 +33,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LOOKS: u32 = 300;
 /// Lines of a maker's log that are kept for an error.
 const LOG_LINES: u32 = 20;
+
+/// The file of a snapshot that says that all others are there; written last.
+pub const SHEET: &str = "template.json";
+
+/// Whether the agent gives files of its snapshots such names; [`SHEET`] is none of them.
+pub fn is_file_of(name: &str) -> bool {
+    let memory = name.strip_prefix("memory-").is_some_and(|n| matches!(n, "0" | "1" | "2" | "3"));
+    let root = name.strip_prefix("root-").and_then(|rest| rest.strip_suffix(".qcow2"));
+    let root = root.is_some_and(|it| it.len() == 12 && it.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    memory || root || matches!(name, "state" | "board" | "agent.img")
+}
 
 /// Name of the volume with the snapshot of a guest of this shape. Image and agent are part of it: both are in
 /// the guest's memory.
@@ -112,14 +123,7 @@ impl Place<'_> {
             return Ok(volume);
         }
         self.remove_makers(&volume).await?;
-        let labels = Labels::from([
-            (LABEL_KIND.to_owned(), KIND_TEMPLATE.to_owned()),
-            (LABEL_DIGEST.to_owned(), agent::DIGEST.to_owned()),
-            (LABEL_OF.to_owned(), image.tag()),
-        ]);
-        let empty =
-            tar::Builder::new(Vec::new()).into_inner().expect("a Vec takes all that is written to it");
-        self.engine.fill_volume(&volume, &labels, &self.maker(&volume), &image.tag(), empty).await?;
+        self.make_volume(&volume, image).await?;
         progress.job(&job(shape));
         let made = self.make(&volume, image, shape, progress).await;
         self.remove_makers(&volume).await?;
@@ -189,13 +193,74 @@ impl Place<'_> {
         }
     }
 
-    async fn make(
+    /// Whether there is a snapshot that was seen whole here.
+    pub async fn has(&self, image: &Image, shape: &VmShape) -> Result<bool, EngineError> {
+        let volume = volume(image, shape);
+        Ok(note(self.state, self.endpoint, &volume).is_file() && is_there(self.engine, &volume).await?)
+    }
+
+    /// Writes a file of a snapshot, or all where none is named, as a tar.
+    pub async fn save(
+        &self,
+        image: &Image,
+        shape: &VmShape,
+        file: &str,
+        tar: Outflow,
+    ) -> Result<(), ImageError> {
+        let volume = volume(image, shape);
+        let _lock = Lock::exclusive(self.state, &volume, &|| ()).await?;
+        let carrier = self.carrier(&volume, image, shape, &Silent).await?;
+        let path = if file.is_empty() { TEMPLATE_DIR.to_owned() } else { format!("{TEMPLATE_DIR}/{file}") };
+        let saved = self.engine.copy_out(&carrier, &path, tar).await;
+        self.engine.remove(&carrier).await?;
+        Ok(saved?)
+    }
+
+    /// Takes in a snapshot that was made elsewhere, unless there is one; says whether it did. It is not believed:
+    /// [`Self::ensure`] looks whether it is whole and can be restored here.
+    pub async fn bring(
+        &self,
+        image: &Image,
+        shape: &VmShape,
+        tar: Inflow,
+        progress: &dyn Progress,
+    ) -> Result<bool, ImageError> {
+        let volume = volume(image, shape);
+        let wait = || progress.note("waiting for another crashcart that makes the snapshot of this guest");
+        let _lock = Lock::exclusive(self.state, &volume, &wait).await?;
+        self.remove_makers(&volume).await?;
+        self.make_volume(&volume, image).await?;
+        let carrier = self.carrier(&volume, image, shape, progress).await?;
+        let sheet = format!("{TEMPLATE_DIR}/{SHEET}");
+        let brought = match self.engine.copy_out(&carrier, &sheet, Box::pin(tokio::io::sink())).await {
+            // Guests may be running from it.
+            Ok(()) => Ok(false),
+            Err(EngineError::Gone { .. }) => {
+                self.engine.copy_in(&carrier, TEMPLATE_DIR, tar).await.map(|()| true)
+            }
+            Err(error) => Err(error),
+        };
+        self.engine.remove(&carrier).await?;
+        Ok(brought?)
+    }
+
+    /// A container that files go in and out by, and that never runs. It bears a maker's name, so that no maker is at
+    /// work meanwhile.
+    async fn carrier(
         &self,
         volume: &str,
         image: &Image,
         shape: &VmShape,
         progress: &dyn Progress,
-    ) -> Result<(), ImageError> {
+    ) -> Result<ContainerId, EngineError> {
+        let about = self.engine.about().await?;
+        let mut spec = self.spec(volume, image, shape, &about);
+        spec.argv = vec!["/nothing".into()];
+        self.create_alone(&spec, volume, progress).await
+    }
+
+    /// What a maker is made of.
+    fn spec(&self, volume: &str, image: &Image, shape: &VmShape, about: &About) -> ContainerSpec {
         let node = VmNode {
             shape: shape.clone(),
             hostname: "debian".into(),
@@ -203,8 +268,7 @@ impl Place<'_> {
             prefix: 24,
             gateway: None,
         };
-        let about = self.engine.about().await?;
-        let spec = ContainerSpec {
+        ContainerSpec {
             name: format!("{volume}-maker"),
             hostname: "maker".into(),
             image: image.tag(),
@@ -226,11 +290,33 @@ impl Place<'_> {
             },
             capabilities: image.capabilities.clone(),
             gpus: false,
-            devices: kvm_devices(&about),
-        };
+            devices: kvm_devices(about),
+        }
+    }
+
+    async fn make_volume(&self, volume: &str, image: &Image) -> Result<(), EngineError> {
+        let labels = Labels::from([
+            (LABEL_KIND.to_owned(), KIND_TEMPLATE.to_owned()),
+            (LABEL_DIGEST.to_owned(), agent::DIGEST.to_owned()),
+            (LABEL_OF.to_owned(), image.tag()),
+        ]);
+        let empty =
+            tar::Builder::new(Vec::new()).into_inner().expect("a Vec takes all that is written to it");
+        self.engine.fill_volume(volume, &labels, &self.maker(volume), &image.tag(), empty).await
+    }
+
+    async fn make(
+        &self,
+        volume: &str,
+        image: &Image,
+        shape: &VmShape,
+        progress: &dyn Progress,
+    ) -> Result<(), ImageError> {
+        let about = self.engine.about().await?;
+        let spec = self.spec(volume, image, shape, &about);
         let id = self.create_alone(&spec, volume, progress).await?;
         self.engine.start(&id).await?;
-        let mut told = 0;
+        let (mut told, mut anew) = (0, false);
         loop {
             let found = self.engine.list(&self.maker(volume)).await?;
             let runs = found.iter().any(|thing| {
@@ -241,6 +327,10 @@ impl Place<'_> {
                 if let Some((n, what)) = step_of(line).filter(|(n, _)| *n > told) {
                     told = n;
                     progress.step(n, STEPS, what);
+                }
+                if let Some(why) = line.strip_prefix("crashcart: anew: ").filter(|_| !anew) {
+                    anew = true;
+                    progress.note(&format!("the snapshot that is there is of no use, and made anew: {why}"));
                 }
             }
             if !runs {
@@ -302,6 +392,17 @@ pub(super) async fn prune(engine: &dyn Engine, current: &[String]) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_snapshots_are_known_by_name() {
+        let case = |name: &str, wanted| assert_eq!(is_file_of(name), wanted, "{name}");
+        for name in ["memory-0", "memory-3", "state", "board", "agent.img", "root-0123456789ab.qcow2"] {
+            case(name, true);
+        }
+        for name in [SHEET, "memory-4", "memory-", "root-.qcow2", "root-../../x.qcow2", "a/state", ".."] {
+            case(name, false);
+        }
+    }
 
     #[test]
     fn what_a_maker_says_is_understood() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Lab, LabError, LabName, NodePlan};
 use crate::advice::{NextStep, nearest};
 use crate::carried::{Carried, UnfoldError, Unfolded};
+use crate::pack::UNPACKED;
 use crate::rubric::{NodeKind, Role, Rubric};
 
 /// The folder that holds `labs/`, `graders/` and `containers/`.
@@ -14,6 +15,17 @@ pub struct Catalog {
     pub origin: Origin,
     /// Keeps a version that is unpacked where it is.
     _unfolded: Option<Unfolded>,
+    /// Set where its labs are a collection of somebody else's.
+    collection: Option<OfCollection>,
+}
+
+/// What a catalogue of a collection knows beside its folder.
+#[derive(Clone, Debug)]
+struct OfCollection {
+    /// What finds it again, as [`crate::collection::Collection::source`].
+    source: String,
+    /// Where our own images and roles are, if they are anywhere.
+    ours: Option<PathBuf>,
 }
 
 /// Whose folder it is.
@@ -35,13 +47,15 @@ struct Places<'a> {
     carried: Option<Carried>,
     /// The state directory, below which the program unpacks what it carries; none where there is none.
     state: Option<&'a Path>,
+    /// A collection, which is none of ours: whoever stands in it means it all the same.
+    not: Option<&'a Path>,
 }
 
 impl Places<'_> {
     fn find(self) -> Result<Catalog, CatalogError> {
         let mut tried = Vec::new();
         if let Some(here) = self.working_directory {
-            if let Some(found) = here.ancestors().find(|folder| fits(folder)) {
+            if let Some(found) = here.ancestors().find(|folder| is_apart(folder, self.not)) {
                 return Ok(Catalog::at(found));
             }
             tried.push(here);
@@ -59,9 +73,14 @@ impl Places<'_> {
                 Ok(Catalog::of(unfolded))
             }
             (Some(_), None) => Err(CatalogError::NoData { tried }),
-            (None, _) if fits(self.built) => Ok(Catalog::at(self.built)),
-            (None, _) => {
-                tried.push(self.built.to_owned());
+            (None, state) => {
+                let places = std::iter::once(self.built.to_owned()).chain(state.map(|it| it.join(UNPACKED)));
+                for place in places {
+                    if is_apart(&place, self.not) {
+                        return Ok(Catalog::at(&place));
+                    }
+                    tried.push(place);
+                }
                 Err(CatalogError::NoData { tried })
             }
         }
@@ -72,11 +91,27 @@ fn fits(folder: &Path) -> bool {
     folder.join("labs").is_dir() && folder.join("graders").is_dir()
 }
 
+/// Whether it is a folder of labs, and not this collection.
+fn is_apart(folder: &Path, collection: Option<&Path>) -> bool {
+    fits(folder) && collection.is_none_or(|collection| !same_place(collection, folder))
+}
+
 impl Catalog {
     /// Finds the folder: the one asked for, else the nearest one above the working directory that has `labs/` and
     /// `graders/`, else the one that was installed with the program, else what the program carries, unpacked below
     /// `state`, the state directory. A debug build carries nothing and reads the folder that it was built from.
+    /// The last place is that into which packs were unpacked.
     pub fn find(asked: Option<&Path>, state: Option<&Path>) -> Result<Self, CatalogError> {
+        Self::find_beside(asked, state, None)
+    }
+
+    /// The same, but not this collection: whoever stands in it means it all the same.
+    pub fn find_beside(
+        asked: Option<&Path>,
+        state: Option<&Path>,
+        collection: Option<&Path>,
+    ) -> Result<Self, CatalogError> {
+        let fits = |folder: &Path| is_apart(folder, collection);
         if let Some(asked) = asked {
             return match fits(asked) {
                 true => Ok(Self::at(asked)),
@@ -91,27 +126,65 @@ impl Catalog {
             built: Path::new(env!("CARGO_MANIFEST_DIR")),
             carried: Carried::ours(),
             state,
+            not: collection,
         };
         places.find()
     }
 
     /// A folder of somebody's own.
     fn at(root: &Path) -> Self {
-        Self { root: root.to_owned(), origin: Origin::Written, _unfolded: None }
+        Self { root: root.to_owned(), origin: Origin::Written, _unfolded: None, collection: None }
     }
 
     /// A version that was carried by this program, or by an older one.
     pub fn of(unfolded: Unfolded) -> Self {
-        Self { root: unfolded.folder.clone(), origin: Origin::Shipped, _unfolded: Some(unfolded) }
+        Self {
+            root: unfolded.folder.clone(),
+            origin: Origin::Shipped,
+            _unfolded: Some(unfolded),
+            collection: None,
+        }
+    }
+
+    /// The labs of a collection, with our own images, and our roles where it has none.
+    pub fn of_collection(folder: &Path, source: &str, ours: Option<&Self>) -> Self {
+        let collection = OfCollection { source: source.to_owned(), ours: ours.map(|ours| ours.root.clone()) };
+        Self {
+            root: folder.to_owned(),
+            origin: Origin::Written,
+            _unfolded: ours.and_then(|ours| ours._unfolded.clone()),
+            collection: Some(collection),
+        }
+    }
+
+    /// Refuses a lab that is called as one of `ours`: scores and attempts go by names.
+    pub fn is_apart_from(&self, ours: &Self) -> Result<(), CatalogError> {
+        let taken = ours.names()?;
+        match self.names()?.into_iter().find(|name| taken.contains(name)) {
+            Some(lab) => Err(CatalogError::NameTaken { lab, folder: self.root.clone() }),
+            None => Ok(()),
+        }
     }
 
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Folder of the images.
-    pub fn containers(&self) -> PathBuf {
-        self.root.join("containers")
+    /// What finds the collection again that its labs are of.
+    pub fn collection(&self) -> Option<&str> {
+        self.collection.as_ref().map(|it| it.source.as_str())
+    }
+
+    /// Folders of the images: our own, and those of a collection.
+    pub fn containers(&self) -> Vec<PathBuf> {
+        let own = self.root.join("containers");
+        match &self.collection {
+            None => vec![own],
+            Some(collection) => {
+                let ours = collection.ours.as_ref().map(|root| root.join("containers"));
+                ours.into_iter().chain(Some(own)).filter(|folder| folder.is_dir()).collect()
+            }
+        }
     }
 
     /// Folder of the rubrics.
@@ -160,9 +233,18 @@ impl Catalog {
         Ok((labs, bad))
     }
 
+    /// Folder of the roles.
+    pub fn roles_folder(&self) -> PathBuf {
+        let own = self.graders().join("roles");
+        match self.collection.as_ref().and_then(|collection| collection.ours.as_ref()) {
+            Some(ours) if !own.is_dir() => ours.join("graders/roles"),
+            _ => own,
+        }
+    }
+
     /// All roles, by file name.
     pub fn roles(&self) -> Result<Vec<Role>, CatalogError> {
-        let folder = self.graders().join("roles");
+        let folder = self.roles_folder();
         let at = |source| CatalogError::Unreadable { path: folder.clone(), source };
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(&folder).map_err(at)? {
@@ -205,6 +287,11 @@ impl Catalog {
     }
 }
 
+/// Whether two paths are one folder.
+fn same_place(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// Why a lab could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
@@ -212,6 +299,8 @@ pub enum CatalogError {
     NoData { tried: Vec<PathBuf> },
     #[error("there is no lab `{asked}`")]
     NoSuchLab { asked: String, nearest: Option<String> },
+    #[error("the lab `{lab}` of `{}` is called as one of crashcart's own", folder.display())]
+    NameTaken { lab: LabName, folder: PathBuf },
     #[error("could not read `{}`", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("the rubric `{}` belongs to lab `{named}`, not to `{wanted}`", path.display())]
@@ -232,12 +321,15 @@ impl NextStep for CatalogError {
             Self::NoData { tried } => {
                 let tried: Vec<String> = tried.iter().map(|path| format!("`{}`", path.display())).collect();
                 format!(
-                    "run it in a clone of the project, or name one with `--root` (tried {})",
+                    "run it in a clone of the project, name one with `--root`, or unpack a pack with `crashcart unpack` (tried {})",
                     tried.join(", ")
                 )
             }
             Self::NoSuchLab { nearest: Some(name), .. } => format!("did you mean `{name}`?"),
             Self::NoSuchLab { nearest: None, .. } => "list them with `crashcart list`".into(),
+            Self::NameTaken { lab, .. } => {
+                format!("rename `labs/{lab}` and `graders/{lab}.toml` in the collection, or tell its author")
+            }
             Self::Unreadable { path, .. } => format!("make `{}` readable", path.display()),
             Self::OtherLab { path, wanted, .. } => {
                 format!("write `lab = \"{wanted}\"` in `{}`", path.display())
@@ -266,7 +358,7 @@ mod tests {
     /// What is found without anything carried.
     fn found(here: &Path, beside: &Path, built: &Path) -> Option<(PathBuf, Origin)> {
         let (working_directory, beside) = (Some(here.to_owned()), Some(beside.to_owned()));
-        let places = Places { working_directory, beside, built, carried: None, state: None };
+        let places = Places { working_directory, beside, built, carried: None, state: None, not: None };
         places.find().ok().map(|catalog| (catalog.root, catalog.origin))
     }
 

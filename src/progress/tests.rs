@@ -64,6 +64,7 @@ impl Learner {
             purpose: Purpose::Learn,
             lab,
             variant: "one",
+            collection: None,
             seed,
             lab_digest: "",
             rubric_digest: "",

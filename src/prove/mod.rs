@@ -169,6 +169,8 @@ async fn play(
     let mut store = Store::open(prover.state)?;
     let variant = lab.variant(trial.variant.as_str()).expect("trials are of the lab's variants");
     let plan = Plan {
+        // A trial is forgotten when it is over.
+        collection: None,
         accelerators: Accelerators::Simulated,
         lab,
         rubric,

@@ -637,6 +637,7 @@ mod tests {
             seed: 1,
             lab_digest: "",
             rubric_digest: "",
+            collection: None,
         };
         let (id, _lock) = store.begin_attempt(&new, 1_000).expect("written");
         store.set_stage(&id, Stage::Running, 2_000).expect("running");

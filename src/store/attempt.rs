@@ -104,6 +104,9 @@ pub struct AttemptRow {
     pub ended_at_ms: Option<u64>,
     pub lab_digest: String,
     pub rubric_digest: String,
+    /// The collection that the lab is of: its folder, or `URL#COMMIT`; none for crashcart's own labs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
 }
 
 /// What an attempt begins with.
@@ -115,10 +118,11 @@ pub struct NewAttempt<'a> {
     pub seed: u64,
     pub lab_digest: &'a str,
     pub rubric_digest: &'a str,
+    pub collection: Option<&'a str>,
 }
 
 const COLUMNS: &str = "attempt_id, purpose, lab, variant, seed, stage, hints, created_at_ms, ready_at_ms, \
-                       ended_at_ms, lab_digest, rubric_digest";
+                       ended_at_ms, lab_digest, rubric_digest, collection";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
     let seed: String = row.get(4)?;
@@ -138,6 +142,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<AttemptRow> {
         ended_at_ms: row.get(9)?,
         lab_digest: row.get(10)?,
         rubric_digest: row.get(11)?,
+        collection: row.get(12)?,
     })
 }
 
@@ -164,8 +169,9 @@ impl Store {
             if alive.is_some() && new.purpose == Purpose::Learn {
                 return Ok(alive);
             }
-            let sql =
-                format!("INSERT INTO attempt ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 0, ?, NULL, NULL, ?, ?)");
+            let sql = format!(
+                "INSERT INTO attempt ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 0, ?, NULL, NULL, ?, ?, ?)"
+            );
             let row = params![
                 id.as_str(),
                 new.purpose,
@@ -175,7 +181,8 @@ impl Store {
                 Stage::Starting,
                 now_ms,
                 new.lab_digest,
-                new.rubric_digest
+                new.rubric_digest,
+                new.collection
             ];
             change.execute(&sql, row)?;
             change.commit()?;
@@ -286,6 +293,7 @@ mod tests {
             seed: u64::MAX,
             lab_digest: "",
             rubric_digest: "",
+            collection: None,
         };
         let (id, _lock) = store.begin_attempt(&new, 1_000).expect("written");
         store.set_stage(&id, Stage::Running, 2_000).expect("running");
@@ -308,6 +316,7 @@ mod tests {
             seed: 1,
             lab_digest: "",
             rubric_digest: "",
+            collection: None,
         };
         let (first, lock) = store.begin_attempt(&new(Purpose::Learn), 1).expect("written");
         assert!(store.try_lock(&first).expect("lockable").is_none(), "an attempt begins locked");

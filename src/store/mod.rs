@@ -5,6 +5,7 @@
 //! append-only and chained by digest, so that a changed one shows.
 
 mod attempt;
+mod consent;
 mod record;
 mod score;
 mod setting;
@@ -24,8 +25,10 @@ pub use record::{ChainBreak, Record, RecordKind};
 pub use score::Score;
 
 /// Migrations in order; the file's `user_version` says how many it has had.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_attempt.sql"), include_str!("migrations/0002_setting.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_attempt.sql"),
+    include_str!("migrations/0002_setting_and_collection.sql"),
+];
 
 /// Marks our files among SQLite's: "ccrt".
 const APPLICATION_ID: i32 = 0x6363_7274;

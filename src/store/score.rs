@@ -14,16 +14,19 @@ pub struct Score {
     pub max: u32,
     /// passed, failed, undecided.
     pub verdict: String,
+    /// As [`super::AttemptRow::collection`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
 }
 
-/// Attempt, lab, time, points earned, points at most, verdict.
-type Read = (String, String, u64, u32, u32, String);
+/// Attempt, lab, time, points earned, points at most, verdict, collection.
+type Read = (String, String, u64, u32, u32, String, Option<String>);
 
 impl Store {
     /// All gradings of learners' attempts, the newest first.
     pub fn scores(&self) -> Result<Vec<Score>, StoreError> {
         let sql = "SELECT a.attempt_id, a.lab, r.at_ms, json_extract(r.body, '$.totals.earned'), \
-                   json_extract(r.body, '$.totals.max'), json_extract(r.body, '$.verdict') \
+                   json_extract(r.body, '$.totals.max'), json_extract(r.body, '$.verdict'), a.collection \
                    FROM record r JOIN attempt a USING (attempt_id) \
                    WHERE r.kind = 'grade' AND a.purpose = 'learn' AND json_valid(r.body) \
                    ORDER BY r.at_ms DESC, r.seq DESC";
@@ -33,18 +36,27 @@ impl Store {
                 // A record that was changed behind our back may hold anything; `history` tells of it,
                 // and the other scores count on.
                 let read = || -> rusqlite::Result<Read> {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+                    Ok((
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                        row.get(5)?,
+                        row.get(6)?,
+                    ))
                 };
                 Ok(read().ok())
             })
             .map_err(|e| self.error(e))?;
         let mut scores = Vec::new();
         for row in rows {
-            let Some((id, lab, at_ms, earned, max, verdict)) = row.map_err(|e| self.error(e))? else {
+            let Some((id, lab, at_ms, earned, max, verdict, collection)) = row.map_err(|e| self.error(e))?
+            else {
                 continue;
             };
             let Some(attempt) = AttemptId::parse(&id) else { continue };
-            scores.push(Score { attempt, lab, at_ms, earned, max, verdict });
+            scores.push(Score { attempt, lab, at_ms, earned, max, verdict, collection });
         }
         Ok(scores)
     }

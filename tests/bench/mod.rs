@@ -350,6 +350,8 @@ impl Bench {
         text = replace(text, r"\b\d+\.\d s\b", "[TIME]");
         text = replace(text, r"\b\d+ s\b", "[TIME]");
         text = replace(text, r"\b\d+ ms\b", "[TIME]");
+        // Columns are as wide as the longest of them.
+        text = replace(text, r"\[TIME\] {2,}", "[TIME]  ");
         replace(text, r"\b(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{16}|[0-9a-f]{12})\b", "[DIGEST]")
     }
 }

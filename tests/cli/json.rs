@@ -66,6 +66,9 @@ fn every_command_prints_json_when_it_succeeds() {
     assert_eq!(done("history").as_array().map(Vec::len), Some(2));
     let id = bench.attempts()[0].id.to_string();
     assert!(done(&format!("history {id}"))["broken-at"].is_null());
+    assert_eq!(done("pack key-exposed")["labs"], serde_json::json!(["key-exposed"]));
+    assert_eq!(done("unpack key-exposed.pack --check")["images"].as_array().map(Vec::len), Some(1));
+    assert_eq!(done("unpack key-exposed.pack")["taken"].as_array().map(Vec::len), Some(2));
     assert!(done("site build")["pages"].as_u64().is_some_and(|pages| pages > 5));
     done("image list");
     done("image build");

@@ -7,6 +7,7 @@
 mod bench;
 
 mod causes;
+mod collections;
 mod faults;
 mod help;
 mod house;

@@ -48,6 +48,7 @@ impl Story {
             // `% write FILE | TEXT`, with `\n` for the ends of lines.
             "write" => self.bench.write(part(), &part().replace("\\n", "\n")),
             "remove" => fs::remove_file(self.bench.root().join(part())).expect("a file"),
+            "vanish" => fs::remove_dir_all(self.bench.root().join(part())).expect("a folder"),
             "env" => {
                 let (name, value) = part().split_once('=').expect("NAME=VALUE");
                 self.bench.set_env(name, value);

@@ -9,7 +9,7 @@ use crashcart::advice::NextStep;
 use crashcart::engine::docker::DockerEngine;
 use crashcart::engine::{
     Build, Condition, ContainerId, ContainerSpec, Engine, EngineError, Exec, Found, FoundKind, LABEL_KIND,
-    Labels, Limits, Mount, Network, NetworkSpec, Progress, Silent, WindowSize,
+    Labels, Limits, Mount, Network, NetworkSpec, Outflow, Progress, Silent, WindowSize,
 };
 use crashcart::image::{base, progress};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -388,8 +388,78 @@ async fn volumes_are_filled_without_running_anything_and_are_read_only_in_nodes(
     header.set_size(2);
     header.set_mode(0o600);
     tar.append_data(&mut header, "dir/file", &b"ok"[..]).expect("an entry");
-    bench.engine.copy_in(&id, "/root", tar.into_inner().expect("a tar")).await.expect("a copy");
+    let tar = tar.into_inner().expect("a tar");
+    bench.engine.copy_in(&id, "/root", Box::pin(std::io::Cursor::new(tar))).await.expect("a copy");
     assert_eq!(bench.sh(&id, "cat /root/dir/file").await.1, "ok");
+    bench.done().await;
+}
+
+/// Reads all that an engine writes.
+async fn written<E: std::fmt::Debug>(work: impl AsyncFnOnce(Outflow) -> Result<(), E>) -> Result<Vec<u8>, E> {
+    let (near, mut far) = tokio::io::duplex(64 * 1024);
+    let read = async {
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).await.expect("a pipe");
+        bytes
+    };
+    let (worked, bytes) = tokio::join!(work(Box::pin(near)), read);
+    worked.map(|()| bytes)
+}
+
+#[tokio::test]
+async fn images_go_out_of_an_engine_and_into_one_with_name_and_labels() {
+    let bench = Bench::new("pack").await;
+    let tag = format!("crashcart-test/{}:1", bench.name);
+    let mut context = tar::Builder::new(Vec::new());
+    let text = format!("FROM {}\nLABEL crashcart.test=kept\n", bench.base);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    context.append_data(&mut header, "Containerfile", text.as_bytes()).expect("an entry");
+    let build = Build {
+        tag: tag.clone(),
+        labels: Labels::from([("crashcart.test".into(), bench.name.clone())]),
+        context: context.into_inner().expect("a tar"),
+        arguments: BTreeMap::new(),
+    };
+    bench.engine.build_image(build, &Silent).await.expect("an image");
+    let tags = [tag.clone()];
+    let tar = written(async |to| bench.engine.save_images(&tags, to).await).await.expect("a tar");
+    bench.engine.remove_image(&tag).await.expect("a removal");
+    assert!(bench.engine.image(&tag).await.expect("an answer").is_none());
+    bench.engine.load_images(Box::pin(std::io::Cursor::new(tar.clone()))).await.expect("it is taken");
+    let image = bench.engine.image(&tag).await.expect("an answer").expect("it is back");
+    assert_eq!(image.labels["crashcart.test"], bench.name);
+    bench.engine.remove_image(&tag).await.expect("a removal");
+    // Cut short: refused, and nothing half is there.
+    let cut = tar[..tar.len() / 2].to_vec();
+    bench.engine.load_images(Box::pin(std::io::Cursor::new(cut))).await.expect_err("half a tar");
+    assert!(bench.engine.image(&tag).await.expect("an answer").is_none());
+    bench.done().await;
+}
+
+#[tokio::test]
+async fn files_go_in_and_out_of_a_container_that_never_runs() {
+    let bench = Bench::new("files").await;
+    let network = bench.network(false).await;
+    let id = bench.engine.create(&bench.spec(&network, "one", 0)).await.expect("a container");
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(2);
+    header.set_mode(0o600);
+    tar.append_data(&mut header, "file", &b"ok"[..]).expect("an entry");
+    let tar = tar.into_inner().expect("a tar");
+    bench.engine.copy_in(&id, "/srv", Box::pin(std::io::Cursor::new(tar))).await.expect("a copy");
+    let back = written(async |to| bench.engine.copy_out(&id, "/srv", to).await).await.expect("a tar");
+    let mut archive = tar::Archive::new(back.as_slice());
+    let paths: Vec<PathBuf> = archive
+        .entries()
+        .expect("entries")
+        .map(|entry| entry.expect("an entry").path().expect("a path").into_owned())
+        .collect();
+    assert_eq!(paths, [PathBuf::from("srv/"), PathBuf::from("srv/file")]);
+    let gone = written(async |to| bench.engine.copy_out(&id, "/srv/none", to).await).await;
+    assert!(matches!(gone, Err(EngineError::Gone { .. })), "{gone:?}");
     bench.done().await;
 }
 

@@ -29,7 +29,7 @@ use crate::frames::{Decoder, Frame, Kind, Opening};
 use crate::hardware::{DriverTold, GuestHardware};
 
 /// Format of `template.json`.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Name of the file with the board of its accelerators.
 pub const BOARD: &str = "board";
 /// How long the first start of a guest may take.
@@ -47,6 +47,7 @@ pub struct Template {
     format: u32,
     pub accelerator: Accelerator,
     pub no_kvm: Option<String>,
+    made_by: MadeBy,
     shape: VmShape,
     /// Name of the disk that the guest's memory goes with. It is another one for each snapshot: disks of nodes lie
     /// over it, and boot from there when the rest was made anew.
@@ -55,6 +56,51 @@ pub struct Template {
     #[serde(default)]
     pub driver: DriverTold,
     files: Vec<Known>,
+}
+
+/// What a snapshot can be restored by. It may have been made on another machine, and carried here.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct MadeBy {
+    /// As QEMU says it.
+    qemu: String,
+    /// The machine's processor, where the guest ran on it: it has seen all that this one can do.
+    processor: Option<String>,
+}
+
+impl MadeBy {
+    fn here(accelerator: Accelerator) -> Result<Self, String> {
+        let said = Command::new(qemu::PROGRAM).arg("--version").stdin(Stdio::null()).output();
+        let said = said.map_err(|error| format!("QEMU does not say its version: {error}"))?;
+        let qemu = String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().trim().to_owned();
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        Ok(Self { qemu, processor: (accelerator == Accelerator::Kvm).then(|| processor(&cpuinfo)) })
+    }
+}
+
+/// A processor's name and a digest of what it can do.
+fn processor(cpuinfo: &str) -> String {
+    let value = |key: &str| {
+        let of_key = |line: &&str| line.split(':').next().is_some_and(|name| name.trim() == key);
+        cpuinfo
+            .lines()
+            .find(of_key)
+            .and_then(|line| line.split_once(':'))
+            .map_or("", |(_, value)| value.trim())
+    };
+    format!("{} {}", value("model name"), hex(&Sha256::digest(value("flags"))[..6]))
+}
+
+/// Why a snapshot, whole as it is, cannot be restored here; or nothing.
+fn misfit(template: &Template, accelerator: Accelerator, here: &MadeBy) -> Option<String> {
+    if template.accelerator != accelerator {
+        let (made, found) = (template.accelerator.word(), accelerator.word());
+        return Some(format!("it was made on {made}, and this machine has {found}"));
+    }
+    if template.made_by.qemu != here.qemu {
+        return Some(format!("it was made by `{}`, and here is `{}`", template.made_by.qemu, here.qemu));
+    }
+    (template.made_by != *here).then(|| "it was made on another processor".into())
 }
 
 /// A file as it was when the snapshot was made.
@@ -80,6 +126,9 @@ pub fn read(folder: &Path, shape: &VmShape) -> Result<Template, String> {
         return Err("the snapshot is of a guest of another shape".into());
     }
     for known in &template.files {
+        if known.name.contains('/') && known.name != IMAGE_DISK {
+            return Err(damaged(format!("`{}` is no file of a snapshot", known.name)));
+        }
         let found =
             known_file(folder, &known.name).map_err(|error| damaged(format!("`{}`: {error}", known.name)))?;
         if found != *known {
@@ -204,10 +253,24 @@ fn make() -> Result<(), String> {
     let folder = Path::new(TEMPLATE_DIR);
     let shape = node_of_environment().map_err(|error| error.to_string())?.shape;
     let did = |what: &str, error: io::Error| format!("{what}: {error}");
-    if read(folder, &shape).is_ok() {
-        // Somebody else's crashcart has made it, and guests may be running from it.
-        step(6, "it is there already");
-        return Ok(());
+    step(1, "looking for KVM");
+    let (accelerator, no_kvm) = match probe::kvm(Path::new("/tmp")) {
+        Ok(()) => (Accelerator::Kvm, None),
+        Err(why) => (Accelerator::Tcg, Some(why)),
+    };
+    let made_by = MadeBy::here(accelerator)?;
+    match read(folder, &shape) {
+        Ok(template) => match misfit(&template, accelerator, &made_by) {
+            None => {
+                // Somebody else's crashcart has made it or brought it, and guests may be running from it.
+                dig_holes(&qemu::memory_files(&shape, folder));
+                step(6, "it is there already");
+                return Ok(());
+            }
+            Some(why) => println!("crashcart: anew: {why}"),
+        },
+        Err(why) if folder.join("template.json").exists() => println!("crashcart: anew: {why}"),
+        Err(_) => {}
     }
     // Whatever lies there is half of something, or damaged. It is unlinked, not written over: a guest that has
     // it open keeps it. Disks stay for the nodes that were made over them.
@@ -217,11 +280,6 @@ fn make() -> Result<(), String> {
         }
         let _ = fs::remove_file(entry.path()).or_else(|_| fs::remove_dir_all(entry.path()));
     }
-    step(1, "looking for KVM");
-    let (accelerator, no_kvm) = match probe::kvm(folder) {
-        Ok(()) => (Accelerator::Kvm, None),
-        Err(why) => (Accelerator::Tcg, Some(why)),
-    };
     let root = folder.join("root.new");
     qemu::make_disk(&root, Some(Path::new(IMAGE_DISK)), shape.disk_mib)
         .map_err(|error| did("the disk", error))?;
@@ -261,22 +319,28 @@ fn make() -> Result<(), String> {
     }
     step(6, "writing down what was made");
     let memory = qemu::memory_files(&shape, folder);
-    for file in &memory {
-        // Pages of zeros take no room.
-        let _ = run(Command::new("/usr/bin/fallocate").arg("--dig-holes").arg(file));
-    }
+    dig_holes(&memory);
     let root_name = format!("root-{}.qcow2", hex(&random::<6>()));
     fs::rename(&root, folder.join(&root_name)).map_err(|error| did("the disk", error))?;
     let names = memory.iter().filter_map(|path| path.file_name()?.to_str());
-    let names = names.chain(["state", &root_name, "agent.img"]).chain(kept);
+    // The image's disk lies below the snapshot's: over another, its blocks are those of nothing.
+    let names = names.chain(["state", &root_name, "agent.img", IMAGE_DISK]).chain(kept);
     let files = names.map(|name| known_file(folder, name));
     let files = files.collect::<io::Result<Vec<_>>>().map_err(|error| did("reading it again", error))?;
-    let template = Template { format: FORMAT, accelerator, no_kvm, shape, root: root_name, driver, files };
+    let template =
+        Template { format: FORMAT, accelerator, no_kvm, made_by, shape, root: root_name, driver, files };
     let text = serde_json::to_string(&template).map_err(|error| error.to_string())?;
     let new = folder.join("template.new");
     fs::write(&new, text)
         .and_then(|()| fs::rename(&new, folder.join("template.json")))
         .map_err(|error| did("writing", error))
+}
+
+/// Pages of zeros take no room. A file that was carried here has them written out.
+fn dig_holes(files: &[PathBuf]) {
+    for file in files {
+        let _ = run(Command::new("/usr/bin/fallocate").arg("--dig-holes").arg(file));
+    }
 }
 
 /// Tells whoever reads the container's log.
@@ -517,6 +581,49 @@ mod tests {
         }
     }
 
+    fn made_by(qemu: &str) -> MadeBy {
+        MadeBy { qemu: qemu.into(), processor: None }
+    }
+
+    #[test]
+    fn a_snapshot_that_was_carried_here_is_used_where_it_can_be_restored() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        kept(folder.path());
+        let template = read(folder.path(), &shape()).expect("it is whole");
+        let case = |accelerator, qemu: &str, wanted: Option<&str>| {
+            let why = misfit(&template, accelerator, &made_by(qemu));
+            assert_eq!(why.is_some(), wanted.is_some(), "{why:?}");
+            assert!(
+                wanted.is_none_or(|wanted| why.as_ref().is_some_and(|why| why.contains(wanted))),
+                "{why:?}"
+            );
+        };
+        case(Accelerator::Tcg, "QEMU emulator version 10.0.2", None);
+        case(Accelerator::Kvm, "QEMU emulator version 10.0.2", Some("made on tcg"));
+        case(
+            Accelerator::Tcg,
+            "QEMU emulator version 10.1.0",
+            Some("here is `QEMU emulator version 10.1.0`"),
+        );
+        let elsewhere =
+            MadeBy { processor: Some("Another".into()), ..made_by("QEMU emulator version 10.0.2") };
+        assert!(misfit(&template, Accelerator::Tcg, &elsewhere).is_some_and(|why| why.contains("processor")));
+        let cpuinfo =
+            "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nflags\t\t: fpu vme\n\nprocessor\t: 1\n";
+        assert!(processor(cpuinfo).starts_with("Some CPU @ 2 GHz "), "{}", processor(cpuinfo));
+        assert_ne!(processor(cpuinfo), processor(&cpuinfo.replace("vme", "avx512f")));
+    }
+
+    #[test]
+    fn a_snapshot_names_files_of_its_own_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        kept(folder.path());
+        let path = folder.path().join("template.json");
+        let text = fs::read_to_string(&path).expect("a file").replace("\"state\"", "\"/dev/zero\"");
+        fs::write(&path, text).expect("a file");
+        assert!(read(folder.path(), &shape()).expect_err("not right").contains("`/dev/zero` is no file"));
+    }
+
     fn kept(folder: &Path) {
         for (name, byte) in [("memory-0", 1), ("state", 2), ("root.qcow2", 3), ("agent.img", 4)] {
             fs::write(folder.join(name), vec![byte; 300 * PAGE]).expect("a file");
@@ -527,6 +634,7 @@ mod tests {
             format: FORMAT,
             accelerator: Accelerator::Tcg,
             no_kvm: None,
+            made_by: made_by("QEMU emulator version 10.0.2"),
             shape: shape(),
             root: "root.qcow2".into(),
             driver: DriverTold::default(),
