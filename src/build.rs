@@ -82,8 +82,8 @@ fn pack_labs(root: &Path, out: &Path) {
     let path = out.join("labs.tar.zz");
     std::fs::write(&path, &packed)
         .unwrap_or_else(|error| panic!("could not write `{}`: {error}", path.display()));
-    println!("cargo::rustc-env=CRASHCART_LABS={}", path.display());
-    println!("cargo::rustc-env=CRASHCART_LABS_DIGEST={}", digest(&packed));
+    println!("cargo::rustc-env=CRASHCART_CARRIED={}", path.display());
+    println!("cargo::rustc-env=CRASHCART_CARRIED_DIGEST={}", digest(&packed));
 }
 
 /// SHA-256 in hexadecimal.

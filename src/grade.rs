@@ -8,6 +8,7 @@
 
 mod check;
 mod clue;
+mod damage;
 mod matching;
 mod scorecard;
 mod simulate;
@@ -17,13 +18,14 @@ use std::collections::BTreeMap;
 
 pub use check::{CheckVerdict, Context, judge_check};
 pub use clue::{Clue, clue, where_read};
+pub use damage::Damage;
 pub use scorecard::*;
 use serde::{Deserialize, Serialize};
 pub use simulate::{Played, Profile, simulate};
 pub use words::{TEXT_LIMIT, clean, short};
 
 use crate::{
-    evidence::{Evidence, Evidences},
+    evidence::{Changes, Evidence, Evidences, List},
     lab::{LabName, NodeName, VariantName},
     rubric::{
         Check, CheckId, Credit, Criterion, CriterionId, Effect, Guard, GuardId, Phase, Points, Rubric, Skill,
@@ -62,6 +64,43 @@ pub struct Report {
     pub criteria: Vec<CriterionReport>,
     /// In the rubric's order.
     pub guards: Vec<GuardReport>,
+    /// What else became of the nodes. None where nobody looked: before a grading, and in attempts of a version that knew
+    /// no inventories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
+}
+
+/// What became of the nodes beside the task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Beside {
+    /// The worst first. Empty is good news only where every node is known.
+    pub damage: Vec<Damage>,
+    /// How much changed on each node, by list, for the task and beside it.
+    pub changed: BTreeMap<NodeName, BTreeMap<List, usize>>,
+    /// Nodes of which it is not known, or not in full, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_known: BTreeMap<NodeName, String>,
+}
+
+impl Beside {
+    /// What changes come to.
+    pub fn of(changes: &Changes) -> Self {
+        let known = changes.nodes.iter().filter(|(_, node)| node.not_known.is_none());
+        let not_known = changes.nodes.iter().filter_map(|(name, node)| {
+            let why = node.not_known.clone().or_else(|| {
+                let cut: Vec<String> =
+                    node.cut.iter().map(|(place, why)| format!("{place} not in full: {why}")).collect();
+                (!cut.is_empty()).then(|| cut.join("; "))
+            })?;
+            Some((name.clone(), clean(&why, TEXT_LIMIT)))
+        });
+        Self {
+            damage: damage::damage(changes),
+            changed: known.map(|(name, node)| (name.clone(), node.counts())).collect(),
+            not_known: not_known.collect(),
+        }
+    }
 }
 
 /// Whether a lab is passed.
@@ -229,6 +268,9 @@ pub struct GuardReport {
     pub phase: Phase,
     /// Its checks.
     pub checks: Vec<CheckId>,
+    /// Damage that broke it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<Damage>,
     /// Whether it held.
     pub state: GuardState,
     /// Judged on live evidence, because there was no restart yet; its effect waits for that.
@@ -261,7 +303,8 @@ pub fn grade(rubric: &Rubric, evidences: &Evidences) -> Report {
     let criteria: Vec<&Criterion> = rubric.criteria_of(variant).collect();
     let checks = judge_checks(rubric, &criteria, evidences);
     let restarted = evidences.after_restart.is_some();
-    report(rubric, variant, &evidences.live.attempt, checks, restarted)
+    let beside = evidences.changes.as_ref().map(Beside::of);
+    report(rubric, variant, &evidences.live.attempt, checks, beside, restarted)
 }
 
 /// What judged checks come to.
@@ -270,6 +313,7 @@ fn report(
     variant: &VariantName,
     attempt: &str,
     checks: Vec<CheckReport>,
+    beside: Option<Beside>,
     restarted: bool,
 ) -> Report {
     let criteria: Vec<&Criterion> = rubric.criteria_of(variant).collect();
@@ -287,7 +331,7 @@ fn report(
     let judged: Vec<CriterionReport> =
         criteria.iter().map(|criterion| judge_criterion(criterion, &criteria, &said, restarted)).collect();
     let guards: Vec<GuardReport> =
-        rubric.guards.iter().map(|guard| judge_guard(guard, &said, restarted)).collect();
+        rubric.guards.iter().map(|guard| judge_guard(guard, &said, beside.as_ref(), restarted)).collect();
     let (totals, skills) = count(&judged, &guards);
     let verdict = verdict(rubric.pass, totals, &guards);
     Report {
@@ -302,6 +346,7 @@ fn report(
         checks,
         criteria: judged,
         guards,
+        beside,
     }
 }
 
@@ -455,21 +500,30 @@ fn judge_criterion(
     }
 }
 
-fn judge_guard(guard: &Guard, said: &Said<'_>, restarted: bool) -> GuardReport {
+fn judge_guard(guard: &Guard, said: &Said<'_>, beside: Option<&Beside>, restarted: bool) -> GuardReport {
     let says = |id: &CheckId| said.get(&(id, guard.phase)).copied().unwrap_or(Says::Unknown);
-    let state = if guard.checks.iter().any(|id| says(id) == Says::Fail) {
+    let damage: Vec<Damage> = beside
+        .iter()
+        .flat_map(|beside| &beside.damage)
+        .filter(|damage| guard.damage.contains(&damage.kind))
+        .cloned()
+        .collect();
+    let all_known = guard.damage.is_empty() || beside.is_some_and(|beside| beside.not_known.is_empty());
+    let state = if guard.checks.iter().any(|id| says(id) == Says::Fail) || !damage.is_empty() {
         GuardState::Broken
-    } else if guard.checks.iter().all(|id| says(id) == Says::Pass) {
+    } else if guard.checks.iter().all(|id| says(id) == Says::Pass) && all_known {
         GuardState::Held
     } else {
         GuardState::Unknown
     };
+    let waits_for_grading = !guard.damage.is_empty() && beside.is_none();
     GuardReport {
         id: guard.id.clone(),
         phase: guard.phase,
         checks: guard.checks.clone(),
+        damage,
         state,
-        provisional: guard.phase == Phase::AfterRestart && !restarted,
+        provisional: !restarted && (guard.phase == Phase::AfterRestart || waits_for_grading),
         effect: guard.effect,
         why: guard.why.clone(),
     }

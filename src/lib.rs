@@ -15,6 +15,7 @@ pub mod lab;
 pub mod machine;
 pub mod node;
 pub mod pack;
+pub mod pattern;
 pub mod progress;
 pub mod prove;
 pub mod publish;

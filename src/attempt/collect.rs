@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use super::Site;
 use super::nodes::Nodes;
 use crate::advice::chain;
-use crate::evidence::{Evidence, FORMAT, Observation, Taken};
+use crate::evidence::{Evidence, FORMAT, Inventories, Observation, Stock, Taken};
 use crate::grade::{CheckVerdict, Context, judge_check};
 use crate::lab::{Draw, NodeName};
 use crate::machine::accelerators;
@@ -26,6 +26,8 @@ const BUDGET_MS: u32 = 15_000;
 /// Milliseconds for unpacking one initramfs: a second natively, twenty to thirty times that where the guest's processor
 /// is emulated.
 const UNPACK_MS: u32 = 30_000;
+/// Milliseconds for taking stock of a node. A container takes some tens, a guest without KVM a second or two.
+const STOCK_MS: u32 = 15_000;
 /// Seconds for which the baseline asks again what gave no answer: on a busy machine time runs out now and then.
 const BASELINE_PATIENCE_S: u64 = 45;
 /// First and longest pause between two rounds of asking what has not settled, in milliseconds. Pauses
@@ -38,6 +40,32 @@ pub type Errands = BTreeMap<NodeName, Vec<Request>>;
 /// one did.
 pub type Done = BTreeMap<NodeName, Result<Vec<Reply>, NodeError>>;
 
+/// What travels beside questions, and what came of it.
+#[derive(Default)]
+struct Beside {
+    /// Still to be done, before the questions of the next round trip.
+    errands: Errands,
+    done: Done,
+    /// All nodes are to be taken stock of with the first round trip that follows no errand alone.
+    stock_due: bool,
+    inventories: BTreeMap<NodeName, Stock>,
+}
+
+impl Beside {
+    fn is_due(&self) -> bool {
+        self.stock_due || !self.errands.is_empty()
+    }
+}
+
+/// What a collection found.
+pub struct Collected {
+    pub evidence: Evidence,
+    /// What became of the errands.
+    pub done: Done,
+    /// What stands on the nodes, where that was asked for.
+    pub inventories: Option<Inventories>,
+}
+
 /// Collects for one attempt.
 pub struct Collector<'a> {
     rubric: &'a Rubric,
@@ -45,11 +73,12 @@ pub struct Collector<'a> {
     attempt: &'a AttemptId,
     ahead: bool,
     patience_s: u32,
+    takes_stock: bool,
 }
 
 impl<'a> Collector<'a> {
     pub fn new(rubric: &'a Rubric, draw: &'a Draw<'a>, attempt: &'a AttemptId) -> Self {
-        Self { rubric, draw, attempt, ahead: false, patience_s: u32::MAX }
+        Self { rubric, draw, attempt, ahead: false, patience_s: u32::MAX, takes_stock: false }
     }
 
     /// Reads live what only a restart decides, too.
@@ -63,6 +92,11 @@ impl<'a> Collector<'a> {
         Self { patience_s, ..self }
     }
 
+    /// Takes stock of the nodes, too, on the first round trip.
+    pub fn taking_stock(self) -> Self {
+        Self { takes_stock: true, ..self }
+    }
+
     /// Reads the facts that matter at this point of the attempt. What could not be read stands in the
     /// evidence as such; this never fails.
     pub async fn collect(
@@ -72,7 +106,7 @@ impl<'a> Collector<'a> {
         taken: Taken,
         baseline: Option<&Evidence>,
     ) -> Evidence {
-        self.collect_after(site, nodes, taken, baseline, Errands::new()).await.0
+        self.collect_after(site, nodes, taken, baseline, Errands::new()).await.evidence
     }
 
     /// The same, after errands of each node, on the round trip of its first questions where that can be.
@@ -83,23 +117,28 @@ impl<'a> Collector<'a> {
         nodes: &Nodes,
         taken: Taken,
         baseline: Option<&Evidence>,
-        mut errands: Errands,
-    ) -> (Evidence, Done) {
+        errands: Errands,
+    ) -> Collected {
         let askings = self.rubric.askings(&self.draw.variant.name, taken, self.ahead);
         let mut evidence = self.blank(taken, site.clock.now_ms());
-        let mut done = Done::new();
+        let mut beside = Beside { errands, ..Beside::default() };
         self.draw_secrets(&askings, &mut evidence);
-        if !evidence.tokens.is_empty() && !errands.is_empty() {
+        if !evidence.tokens.is_empty() && beside.is_due() {
             // They may make the user whom a token is for.
-            self.ask_stage(nodes, &[], &mut evidence, std::mem::take(&mut errands), &mut done).await;
+            self.ask_stage(nodes, &[], &mut evidence, &mut beside).await;
         }
+        beside.stock_due = self.takes_stock;
         self.plant(nodes, &askings, &mut evidence).await;
         let began_ms = site.clock.now_ms();
-        self.ask(nodes, &askings, &mut evidence, errands, &mut done).await;
+        self.ask(nodes, &askings, &mut evidence, &mut beside).await;
         self.settle(site, nodes, &askings, &mut evidence, baseline, began_ms).await;
         self.unplant(nodes, &evidence).await;
         evidence.taken_at_ms = site.clock.now_ms();
-        (evidence, done)
+        let inventories = self.takes_stock.then(|| Inventories {
+            nodes: std::mem::take(&mut beside.inventories),
+            ..Inventories::nothing_yet(taken)
+        });
+        Collected { evidence, done: beside.done, inventories }
     }
 
     /// Puts only some questions, live, and takes the answers into evidence that was read before; whatever else
@@ -122,7 +161,7 @@ impl<'a> Collector<'a> {
         evidence.nonces.extend(fresh.nonces.clone());
         evidence.tokens.extend(fresh.tokens.clone());
         self.plant(nodes, &askings, evidence).await;
-        self.ask(nodes, &askings, evidence, Errands::new(), &mut Done::new()).await;
+        self.ask(nodes, &askings, evidence, &mut Beside::default()).await;
         self.unplant(nodes, &fresh).await;
         evidence.taken_at_ms = site.clock.now_ms();
     }
@@ -196,28 +235,21 @@ impl<'a> Collector<'a> {
     }
 
     /// Puts all questions, in as many stages as their inputs need.
-    async fn ask(
-        &self,
-        nodes: &Nodes,
-        askings: &[Asking<'_>],
-        evidence: &mut Evidence,
-        mut errands: Errands,
-        done: &mut Done,
-    ) {
+    async fn ask(&self, nodes: &Nodes, askings: &[Asking<'_>], evidence: &mut Evidence, beside: &mut Beside) {
         let mut asked: BTreeSet<&CheckId> = BTreeSet::new();
         let mut waiting: Vec<&Asking<'_>> = askings.iter().collect();
-        while !waiting.is_empty() || !errands.is_empty() {
+        while !waiting.is_empty() || beside.is_due() {
             let ready = |asking: &&Asking<'_>| {
                 asking
                     .stdin_from
                     .is_none_or(|from| asked.contains(from) || askings.iter().all(|other| other.id != from))
             };
             let (now, later): (Vec<&Asking<'_>>, Vec<&Asking<'_>>) = waiting.into_iter().partition(ready);
-            if now.is_empty() && errands.is_empty() {
+            if now.is_empty() && !beside.is_due() {
                 break; // Refused when the rubric was loaded.
             }
             asked.extend(now.iter().map(|asking| asking.id));
-            self.ask_stage(nodes, &now, evidence, std::mem::take(&mut errands), done).await;
+            self.ask_stage(nodes, &now, evidence, beside).await;
             waiting = later;
         }
     }
@@ -227,9 +259,11 @@ impl<'a> Collector<'a> {
         nodes: &Nodes,
         askings: &[&Asking<'_>],
         evidence: &mut Evidence,
-        mut errands: Errands,
-        done: &mut Done,
+        beside: &mut Beside,
     ) {
+        let mut errands = std::mem::take(&mut beside.errands);
+        let takes_stock = std::mem::take(&mut beside.stock_due);
+        let phase = evidence.phase;
         let mut batches: BTreeMap<&NodeName, Vec<(&CheckId, Asked)>> = BTreeMap::new();
         let mut unaskable = Vec::new();
         for asking in askings {
@@ -254,7 +288,7 @@ impl<'a> Collector<'a> {
             }
         }
         unaskable.into_iter().for_each(|observation| evidence.record(observation));
-        for node in nodes.keys().filter(|node| errands.contains_key(*node)) {
+        for node in nodes.keys().filter(|node| takes_stock || errands.contains_key(*node)) {
             batches.entry(node).or_default();
         }
         let batches: Vec<_> = batches
@@ -263,21 +297,34 @@ impl<'a> Collector<'a> {
             .collect();
         let asked = batches.into_iter().map(|(node, batch, errands)| async move {
             let (ids, asked): (Vec<&CheckId>, Vec<Asked>) = batch.into_iter().unzip();
-            let (done, answers) = match nodes.get(node) {
+            let said = match nodes.get(node) {
                 Some(link) => {
-                    let (done, mut answers) = put(link, errands, &asked).await;
-                    if let (true, Ok(answers)) = (link.real_accelerators, &mut answers) {
+                    let mut said = put(link, errands, &asked, takes_stock.then_some(phase)).await;
+                    if let (true, Ok(answers)) = (link.real_accelerators, &mut said.answers) {
                         ask_this_machine(&asked, answers).await;
                     }
-                    (done, answers)
+                    said
                 }
-                None => (None, Err(Unanswered::Absent("it is not running".to_owned()))),
+                None => Said {
+                    done: None,
+                    answers: Err(Unanswered::Absent("it is not running".to_owned())),
+                    stock: None,
+                },
             };
-            (node, ids, asked, done, answers)
+            (node, ids, asked, said)
         });
-        for (node, ids, asked, errands, answers) in join_all(asked.collect::<Vec<_>>()).await {
-            done.extend(errands.map(|errands| (node.clone(), errands)));
-            match answers {
+        for (node, ids, asked, said) in join_all(asked.collect::<Vec<_>>()).await {
+            beside.done.extend(said.done.map(|done| (node.clone(), done)));
+            if takes_stock {
+                let why = |unanswered: &Unanswered| match unanswered {
+                    Unanswered::Absent(why) | Unanswered::Down(why) => why.clone(),
+                };
+                let stock = said.stock.unwrap_or_else(|| Stock::Unknown {
+                    why: said.answers.as_ref().err().map_or_else(|| "it was not told".to_owned(), why),
+                });
+                beside.inventories.insert(node.clone(), stock);
+            }
+            match said.answers {
                 Ok(answers) => {
                     evidence.absent_nodes.remove(node);
                     evidence.down_nodes.remove(node);
@@ -348,7 +395,7 @@ impl<'a> Collector<'a> {
             }
             let again: Vec<Asking<'_>> =
                 askings.iter().filter(|asking| round.contains(asking.id)).copied().collect();
-            self.ask(nodes, &again, evidence, Errands::new(), &mut Done::new()).await;
+            self.ask(nodes, &again, evidence, &mut Beside::default()).await;
         }
     }
 }
@@ -404,34 +451,67 @@ impl From<&NodeError> for Unanswered {
     }
 }
 
-/// Puts questions to one node, after its errands.
-async fn put(
-    link: &NodeLink,
-    errands: Vec<Request>,
-    asked: &[Asked],
-) -> (Option<Result<Vec<Reply>, NodeError>>, Result<Vec<Answer>, Unanswered>) {
-    if errands.is_empty() {
+/// What one node said on one round trip.
+struct Said {
+    /// A reply for each errand that was tried, where there were some.
+    done: Option<Result<Vec<Reply>, NodeError>>,
+    answers: Result<Vec<Answer>, Unanswered>,
+    /// What stands on it, where that was asked and answered or refused.
+    stock: Option<Stock>,
+}
+
+/// Puts questions to one node, after its errands. Stock is taken last where the node is handed over, so that what the
+/// questions themselves leave behind is part of that, and else before them.
+async fn put(link: &NodeLink, errands: Vec<Request>, asked: &[Asked], stock: Option<Taken>) -> Said {
+    if errands.is_empty() && stock.is_none() {
         let answers = link.collect(asked.to_vec(), budget(asked)).await;
-        return (None, answers.map_err(|error| Unanswered::from(&error)));
+        return Said { done: None, answers: answers.map_err(|error| Unanswered::from(&error)), stock: None };
     }
-    let count = errands.len();
+    let errands_count = errands.len();
     let mut requests = errands;
-    if !asked.is_empty() {
-        requests.push(Request::Collect { asked: asked.to_vec(), budget_ms: budget(asked) });
+    let takes_stock = stock.map(|_| Request::Inventory { budget_ms: STOCK_MS });
+    let asks =
+        (!asked.is_empty()).then(|| Request::Collect { asked: asked.to_vec(), budget_ms: budget(asked) });
+    match stock {
+        Some(Taken::Baseline) => requests.extend([asks, takes_stock].into_iter().flatten()),
+        _ => requests.extend([takes_stock, asks].into_iter().flatten()),
     }
-    match link.batch(requests).await {
-        Ok(mut replies) => {
-            let answers = match replies.split_off(count.min(replies.len())).pop() {
-                Some(reply) => link.answers(reply, asked.len()).map_err(|error| Unanswered::from(&error)),
-                None if asked.is_empty() => Ok(Vec::new()),
-                None => Err(Unanswered::Absent("what had to be done first did not succeed".to_owned())),
-            };
-            (Some(Ok(replies)), answers)
-        }
+    let mut replies = match link.batch(requests).await {
+        Ok(replies) => replies,
         Err(error) => {
             let why = Unanswered::from(&error);
-            (Some(Err(error)), Err(why))
+            let done = (errands_count > 0).then_some(Err(error));
+            return Said { done, answers: Err(why), stock: None };
         }
+    };
+    let mut answers = match asked.is_empty() {
+        true => Some(Ok(Vec::new())),
+        false => None,
+    };
+    let mut found = None;
+    for reply in replies.split_off(errands_count.min(replies.len())) {
+        match reply {
+            Reply::Inventory(inventory) => found = Some(Stock::Known(inventory)),
+            // What is refused ends a batch, and no question depends on an inventory.
+            Reply::Refused { why }
+                if stock.is_some() && (answers.is_some() || stock != Some(Taken::Baseline)) =>
+            {
+                found = Some(Stock::Unknown { why });
+                if answers.is_none() {
+                    let asked_again = link.collect(asked.to_vec(), budget(asked)).await;
+                    answers = Some(asked_again.map_err(|error| Unanswered::from(&error)));
+                }
+            }
+            reply => {
+                answers = Some(link.answers(reply, asked.len()).map_err(|error| Unanswered::from(&error)));
+            }
+        }
+    }
+    let undone = || Err(Unanswered::Absent("what had to be done first did not succeed".to_owned()));
+    Said {
+        done: (errands_count > 0).then_some(Ok(replies)),
+        answers: answers.unwrap_or_else(undone),
+        stock: found,
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::collect::Errands;
 use super::nodes::{BringUpError, Nodes, hands};
 use super::room::Turn;
 use super::stop::remove_all;
@@ -273,7 +274,7 @@ async fn raise(
         turn.pass();
     }
 
-    let collector = Collector::new(plan.rubric, &plan.draw, attempt);
+    let collector = Collector::new(plan.rubric, &plan.draw, attempt).taking_stock();
     let baseline = async {
         if alone {
             let errands = scripts
@@ -285,9 +286,8 @@ async fn raise(
                     (node.clone(), errands)
                 })
                 .collect();
-            let (baseline, done) =
-                collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
-            for (node, replies) in done {
+            let mut baseline = collector.collect_after(site, &nodes, Taken::Baseline, None, errands).await;
+            for (node, replies) in std::mem::take(&mut baseline.done) {
                 let scripts = scripts.prepare[&node].iter().chain(&scripts.breaks[&node]);
                 judge(&nodes[&node], scripts, replies?)?;
             }
@@ -300,7 +300,7 @@ async fn raise(
                 .filter(|(_, _, breaking)| !breaking.is_empty())
                 .map(|(node, breaks, breaking)| run_scripts(&nodes[node], breaks, breaking));
             try_join_all(broken).await?;
-            Ok(collector.collect(site, &nodes, Taken::Baseline, None).await)
+            Ok(collector.collect_after(site, &nodes, Taken::Baseline, None, Errands::new()).await)
         }
     };
     let (baseline, damaged) = join(baseline, damaged_snapshots(plan, &nodes)).await;
@@ -316,7 +316,8 @@ async fn raise(
         "images": plan.images.values().map(Image::tag).collect::<Vec<_>>(),
     });
     store.append(attempt, RecordKind::Started, &started, now)?;
-    store.append(attempt, RecordKind::Baseline, &baseline, now)?;
+    store.append(attempt, RecordKind::Baseline, &baseline.evidence, now)?;
+    store.append(attempt, RecordKind::Inventory, &baseline.inventories, now)?;
     store.set_stage(attempt, Stage::Running, now)?;
     Ok(nodes)
 }

@@ -1,11 +1,12 @@
 //! Reading the nodes and judging what was read: `check` as they are, `grade`
 //! before and after a restart. Both keep evidence and report.
 
+use super::collect::{Collected, Errands};
 use super::nodes::{Nodes, restart_all};
 use super::{Collector, Site};
 use crate::advice::NextStep;
 use crate::engine::EngineError;
-use crate::evidence::{Evidence, EvidenceError, Evidences, Taken};
+use crate::evidence::{Changes, Evidence, EvidenceError, Evidences, Inventories, Taken};
 use crate::grade::{Report, grade as judge};
 use crate::lab::Draw;
 use crate::review::{Left, as_checks_read_it};
@@ -68,7 +69,7 @@ pub async fn check(
     let baseline = baseline(store, attempt)?;
     let collector = Collector::new(rubric, draw, attempt).ahead().patience(CHECK_PATIENCE_S);
     let live = collector.collect(site, nodes, Taken::Live, Some(&baseline)).await;
-    let evidences = Evidences { baseline, live, after_restart: None };
+    let evidences = Evidences { baseline, live, after_restart: None, changes: None };
     let report = judge(rubric, &evidences);
     if keep {
         let now = site.clock.now_ms();
@@ -90,17 +91,27 @@ pub async fn grade(
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<Graded, SubmitError> {
     let baseline = baseline(store, attempt)?;
-    let collector = Collector::new(rubric, draw, attempt);
+    let handed_over = inventories(store, attempt, Taken::Baseline)?;
+    let mut collector = Collector::new(rubric, draw, attempt);
+    if handed_over.is_some() {
+        collector = collector.taking_stock();
+    }
     told("reading the nodes as you left them");
-    let live = collector.collect(site, nodes, Taken::Live, Some(&baseline)).await;
+    let live = collector.collect_after(site, nodes, Taken::Live, Some(&baseline), Errands::new()).await;
+    let Collected { evidence: live, inventories: left, .. } = live;
     store.append(attempt, RecordKind::Evidence, &live, site.clock.now_ms())?;
+    if let Some(left) = &left {
+        store.append(attempt, RecordKind::Inventory, left, site.clock.now_ms())?;
+    }
+    let collector = Collector::new(rubric, draw, attempt);
     told("restarting the nodes: what was only mended for now shows");
     restart_all(site, nodes).await?;
     told("reading them again");
     let after = collector.collect(site, nodes, Taken::AfterRestart, Some(&baseline)).await;
     let now = site.clock.now_ms();
     store.append(attempt, RecordKind::Evidence, &after, now)?;
-    let evidences = Evidences { baseline, live, after_restart: Some(after) };
+    let changes = handed_over.zip(left).map(|(before, after)| Changes::between(&before, &after));
+    let evidences = Evidences { baseline, live, after_restart: Some(after), changes };
     let report = judge(rubric, &evidences);
     store.append(attempt, RecordKind::Grade, &report, now)?;
     Ok(Graded { evidences, report })
@@ -121,7 +132,12 @@ pub fn judge_again(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Resul
         |upto: usize| stored[..upto].iter().rfind(|evidence| evidence.phase == Taken::Live).cloned();
     let live = last_live(after.unwrap_or(stored.len()));
     let live = live.ok_or_else(|| SubmitError::NoEvidence { attempt: attempt.clone() })?;
-    let evidences = Evidences { baseline, live, after_restart: after.map(|index| stored[index].clone()) };
+    let evidences = Evidences {
+        baseline,
+        live,
+        after_restart: after.map(|index| stored[index].clone()),
+        changes: changes(store, attempt)?,
+    };
     let report = judge(rubric, &evidences);
     Ok(Graded { evidences, report })
 }
@@ -132,8 +148,9 @@ pub fn judge_again(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Resul
 pub fn difference(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Result<Vec<Left>, SubmitError> {
     let Graded { evidences, report } = judge_again(store, attempt, rubric)?;
     let baseline = evidences.baseline;
-    let mut before =
-        vec![judge(rubric, &Evidences { live: baseline.clone(), baseline, after_restart: None })];
+    let mut left = evidences.changes.iter().flat_map(in_words).collect::<Vec<_>>();
+    let untouched = Evidences { live: baseline.clone(), baseline, after_restart: None, changes: None };
+    let mut before = vec![judge(rubric, &untouched)];
     let mut first = None;
     store.story(attempt, 0, |record| {
         if first.is_none() && matches!(record.kind, RecordKind::Report | RecordKind::Grade) {
@@ -141,7 +158,27 @@ pub fn difference(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Result
         }
     })?;
     before.extend(first);
-    Ok(as_checks_read_it(&before, &report))
+    left.extend(as_checks_read_it(&before, &report));
+    Ok(left)
+}
+
+/// Changes of nodes, a list for each kind of thing.
+fn in_words(changes: &Changes) -> Vec<Left> {
+    let mut all: Vec<Left> = Vec::new();
+    for (node, changes) in &changes.nodes {
+        for line in changes.lines() {
+            let list = line.list.words(2);
+            let words = match line.what.is_empty() {
+                true => format!("{}: {}", line.name, line.fate.word()),
+                false => format!("{}: {}, {}", line.name, line.fate.word(), line.what),
+            };
+            match all.last_mut() {
+                Some(last) if last.node == node.as_str() && last.list == list => last.lines.push(words),
+                _ => all.push(Left { node: node.to_string(), list: list.to_owned(), lines: vec![words] }),
+            }
+        }
+    }
+    all
 }
 
 /// What was seen of the nodes last, by a check or a grading, and what it is worth under the present rubric. None
@@ -161,9 +198,9 @@ pub fn last_seen(
     let evidences = match stored.next() {
         Some(after) if after.phase == Taken::AfterRestart => {
             let Some(live) = stored.find(|evidence| evidence.phase == Taken::Live) else { return Ok(None) };
-            Evidences { baseline, live, after_restart: Some(after) }
+            Evidences { baseline, live, after_restart: Some(after), changes: changes(store, attempt)? }
         }
-        Some(live) => Evidences { baseline, live, after_restart: None },
+        Some(live) => Evidences { baseline, live, after_restart: None, changes: None },
         None => return Ok(None),
     };
     let report = judge(rubric, &evidences);
@@ -173,4 +210,22 @@ pub fn last_seen(
 pub(super) fn baseline(store: &Store, attempt: &AttemptId) -> Result<Evidence, SubmitError> {
     let stored: Option<Evidence> = store.latest(attempt, RecordKind::Baseline)?;
     stored.ok_or_else(|| SubmitError::NoBaseline { attempt: attempt.clone() })
+}
+
+/// What changed between hand-over and the last grading. None where either was not looked at.
+fn changes(store: &Store, attempt: &AttemptId) -> Result<Option<Changes>, StoreError> {
+    let before = inventories(store, attempt, Taken::Baseline)?;
+    let after = inventories(store, attempt, Taken::Live)?;
+    Ok(before.zip(after).map(|(before, after)| Changes::between(&before, &after)))
+}
+
+/// The newest inventories of a time. What no longer reads, as that of a later version, is as good as none.
+fn inventories(store: &Store, attempt: &AttemptId, phase: Taken) -> Result<Option<Inventories>, StoreError> {
+    let records = store.records(attempt)?;
+    let mut stored = records
+        .iter()
+        .rev()
+        .filter(|record| record.kind == RecordKind::Inventory)
+        .filter_map(|record| serde_json::from_str::<Inventories>(&record.body).ok());
+    Ok(stored.find(|inventories| inventories.phase == phase))
 }

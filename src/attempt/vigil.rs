@@ -155,8 +155,8 @@ impl Vigil {
     }
 
     fn judge(&self, rubric: &Rubric) -> Report {
-        let evidences =
-            Evidences { baseline: self.baseline.clone(), live: self.live.clone(), after_restart: None };
+        let (baseline, live) = (self.baseline.clone(), self.live.clone());
+        let evidences = Evidences { baseline, live, after_restart: None, changes: None };
         judge(rubric, &evidences)
     }
 

@@ -183,7 +183,7 @@ pub async fn check(
     for _ in 0..runs {
         let began = Instant::now();
         let live = collector.collect(site, nodes, Taken::Live, Some(&baseline)).await;
-        let evidences = Evidences { baseline: baseline.clone(), live, after_restart: None };
+        let evidences = Evidences { baseline: baseline.clone(), live, after_restart: None, changes: None };
         let report = grade(&rubric, &evidences);
         batch.add(began);
         demand_all(&report)?;

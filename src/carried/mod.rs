@@ -46,8 +46,8 @@ pub struct Unfolded {
 impl Carried {
     /// What this program carries; none in a debug build, which reads the folder that it was built from.
     pub fn ours() -> Option<Self> {
-        let archive: &[u8] = include_bytes!(env!("CRASHCART_LABS"));
-        (!archive.is_empty()).then_some(Self { archive, digest: env!("CRASHCART_LABS_DIGEST") })
+        let archive: &[u8] = include_bytes!(env!("CRASHCART_CARRIED"));
+        (!archive.is_empty()).then_some(Self { archive, digest: env!("CRASHCART_CARRIED_DIGEST") })
     }
 
     /// Whether an installed folder holds just what this program carries, by its own word.

@@ -86,7 +86,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let graded = app.block_on(grade(&site, &mut store, &attempt, &nodes, &open.rubric, &draw, &told))?;
     let role = super::grade::role(&open.catalog, super::grade::DEMO_ROLE)?;
     let went = super::review::timeline(app, &store, &attempt)?;
-    super::grade::show(app, &open, &graded, &[role], &went)?;
+    super::grade::show(app, &open, &graded, &[role], &went, false)?;
     app.block_on(stop(&site, &mut store, &attempt, ENDED_BY_DEMO))?;
     drop(lock);
     app.output.talk("next:  run `crashcart demo` on a terminal and mend it yourself");

@@ -30,6 +30,9 @@ pub struct Args {
     /// Judge the evidence of the last grading again, under the rubric as it is now; touches no node
     #[arg(long)]
     stored: bool,
+    /// List all that changed on the nodes since they were handed over, for the task and beside it
+    #[arg(long)]
+    changes: bool,
     /// Do not ask before the nodes are restarted
     #[arg(long, short)]
     yes: bool,
@@ -64,7 +67,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
         app.block_on(grade(&site, &mut store, &open.row.id, &nodes, &open.rubric, &draw, &told))?
     };
     let went = super::review::timeline(app, &store, &open.row.id)?;
-    show(app, &open, &graded, &roles, &went)?;
+    show(app, &open, &graded, &roles, &went, args.changes)?;
     if graded.report.verdict == Verdict::Passed {
         let id = &open.row.id;
         app.output.talk(format!("\nmore:  crashcart report {id} --solution, or --timeline, or --card"));
@@ -86,7 +89,14 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
 }
 
 /// Prints a grading: checks, criteria, verdict, roles, and after passing the debrief and how it went.
-pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role], went: &Timeline) -> Result<(), Failure> {
+pub fn show(
+    app: &App,
+    open: &Open,
+    graded: &Graded,
+    roles: &[Role],
+    went: &Timeline,
+    all_changes: bool,
+) -> Result<(), Failure> {
     let report = &graded.report;
     let cards: Vec<Scorecard> = roles.iter().map(|role| scorecard(role, &[report])).collect();
     let debrief = match report.verdict {
@@ -103,6 +113,10 @@ pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role], went: &Time
     let (hints, cost) = (open.row.hints, cost_percent(open.row.hints));
     data["hints"] = serde_json::json!({ "seen": hints, "cost-percent": cost });
     data["went"] = serde_json::to_value(&went.summary).expect("summaries serialise");
+    let changes = graded.evidences.changes.as_ref().filter(|_| all_changes);
+    if let Some(changes) = changes {
+        data["changes"] = serde_json::to_value(changes).expect("changes serialise");
+    }
     app.output.data(&data, |paint| {
         let mut text = format!(
             "{}\n{}\n{}\n",
@@ -114,6 +128,12 @@ pub fn show(app: &App, open: &Open, graded: &Graded, roles: &[Role], went: &Time
             let left = u64::from(report.totals.earned.0) * u64::from(100 - cost) / 100;
             let hints = if hints == 1 { "1 hint".to_owned() } else { format!("{hints} hints") };
             text.push_str(&format!("{left} of {} points after {cost} % for {hints}\n", report.totals.max));
+        }
+        let listed_by = format!("crashcart grade {} --stored --changes", open.row.id);
+        let listed_by = changes.is_none().then_some(listed_by.as_str());
+        text.push_str(&format!("\n{}", report::beside(report, listed_by, *paint)));
+        if let Some(changes) = changes {
+            text.push_str(&format!("\n{}", report::changes(changes, *paint)));
         }
         for (card, role) in cards.iter().zip(roles) {
             text.push_str(&format!("\n{}", report::scorecard(card, role, *paint)));

@@ -1,13 +1,13 @@
 //! A report as a person reads it.
 
 use super::output::{Paint, table, visible};
-use crate::evidence::Place;
+use crate::evidence::{Changes, Place};
 use crate::grade::{
     CheckReport, CheckVerdict, GuardState, Outcome, Report, RoleVerdict, Scorecard, TEXT_LIMIT, Verdict,
-    clean,
+    clean, short,
 };
 use crate::review::{By, Summary, Timeline, What};
-use crate::rubric::{Effect, Phase, Role};
+use crate::rubric::{Effect, Phase, Role, Severity};
 use crate::units::spoken_duration;
 
 /// Every check that earns points with what was found and what was wanted, and every guard that does not
@@ -107,6 +107,80 @@ pub fn totals(report: &Report, paint: Paint) -> String {
             totals.earned, totals.max, totals.undecided, report.pass
         )),
     }
+}
+
+/// What became of the nodes beside the task: damage one by one, the rest counted. `listed_by` is how to see all of it.
+pub fn beside(report: &Report, listed_by: Option<&str>, paint: Paint) -> String {
+    let mut text = format!("{}\n", paint.strong("Beside the task"));
+    let Some(beside) = &report.beside else {
+        text.push_str(&paint.faint("not known: nobody looked when the nodes were handed over\n"));
+        return text;
+    };
+    let mut said: Option<&str> = None;
+    for damage in &beside.damage {
+        if said != Some(&damage.says) {
+            let severity = match damage.severity {
+                Severity::Grave => paint.bad(damage.severity.to_string()),
+                Severity::Serious | Severity::Minor => paint.unsure(damage.severity.to_string()),
+            };
+            text.push_str(&format!("{severity}: {} [{}]\n", damage.says, damage.kind));
+            said = Some(&damage.says);
+        }
+        text.push_str(format!("  {}  {}  {}", damage.node, damage.what, damage.how).trim_end());
+        text.push('\n');
+    }
+    if beside.damage.is_empty() && beside.not_known.is_empty() {
+        text.push_str(&format!("{}\n", paint.good("no damage found")));
+    }
+    let mut rows = Vec::new();
+    for (node, why) in &beside.not_known {
+        rows.push(vec![node.to_string(), paint.unsure(format!("not known: {why}"))]);
+    }
+    for (node, counts) in &beside.changed {
+        let counts: Vec<String> =
+            counts.iter().map(|(list, count)| format!("{count} {}", list.words(*count))).collect();
+        let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
+        rows.push(vec![node.to_string(), format!("changed: {counts}")]);
+    }
+    text.push_str(&table(&rows));
+    if let Some(command) = listed_by
+        && beside.changed.values().any(|counts| !counts.is_empty())
+    {
+        text.push_str(&paint.faint(format!("all of it: {command}\n")));
+    }
+    text
+}
+
+/// Most changes of one node that are listed.
+const CHANGES_LISTED: usize = 500;
+/// Most characters of a name in that list.
+const NAME_LISTED: usize = 200;
+
+/// Every change, node by node.
+pub fn changes(changes: &Changes, paint: Paint) -> String {
+    let mut text = String::new();
+    for (node, changes) in &changes.nodes {
+        text.push_str(&format!("{}\n", paint.strong(format!("Changed on {node}"))));
+        if let Some(why) = &changes.not_known {
+            text.push_str(&format!("not known {}\n", clean(why, TEXT_LIMIT)));
+            continue;
+        }
+        let lines = changes.lines();
+        let shown = lines.iter().take(CHANGES_LISTED).map(|line| {
+            let name = short(&clean(&line.name, TEXT_LIMIT), NAME_LISTED);
+            let what = short(&clean(&line.what, TEXT_LIMIT), NAME_LISTED);
+            vec![line.list.words(1).to_owned(), line.fate.word().to_owned(), name, paint.faint(what)]
+        });
+        let shown: Vec<Vec<String>> = shown.collect();
+        text.push_str(&if shown.is_empty() { "nothing\n".to_owned() } else { table(&shown) });
+        if lines.len() > CHANGES_LISTED {
+            text.push_str(&format!("and {} more: crashcart --json\n", lines.len() - CHANGES_LISTED));
+        }
+        for (place, why) in &changes.cut {
+            text.push_str(&format!("{} not in full: {}\n", clean(place, TEXT_LIMIT), clean(why, TEXT_LIMIT)));
+        }
+    }
+    text
 }
 
 /// Criterion by criterion, with points and skills.

@@ -44,7 +44,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use crashcart_facts::{
-    AGENT_PATH, Answer, Asked, End, Envelope, Hello, PROTOCOL, Ran, Reading, Reply, Request,
+    AGENT_PATH, Answer, Asked, End, Envelope, Hello, Inventory, PROTOCOL, Ran, Reading, Reply, Request,
 };
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,9 @@ pub struct NodeReplies {
     pub collect: Vec<CollectRule>,
     #[serde(default)]
     pub run: Vec<RunRule>,
+    /// What stands on the node; of several the first whose marks it bears. Nothing where none does.
+    #[serde(default)]
+    pub inventory: Vec<InventoryRule>,
     /// Requests that the agent refuses, by name (`hello`, `collect`, `run`, `plant`, `unplant`, `batch`), and why.
     #[serde(default)]
     pub refuse: BTreeMap<String, String>,
@@ -98,6 +101,17 @@ pub struct CollectRule {
     pub marks: Vec<String>,
     /// The answer. `{{stdin}}` in it stands for the question's standard input.
     pub reading: Value,
+}
+
+/// What stands on a node.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct InventoryRule {
+    /// Marks that the node must bear.
+    #[serde(default)]
+    pub marks: Vec<String>,
+    /// What there is of it; the rest is empty.
+    pub inventory: Inventory,
 }
 
 /// What a script does.
@@ -409,6 +423,11 @@ impl ContainerState {
             Request::Collect { asked, .. } => {
                 Reply::Collected { answers: asked.iter().map(|asked| self.read(asked, replies)).collect() }
             }
+            Request::Inventory { .. } => {
+                let fits = |rule: &&InventoryRule| rule.marks.iter().all(|mark| self.marks.contains(mark));
+                let found = replies.inventory.iter().find(fits).map(|rule| rule.inventory.clone());
+                Reply::Inventory(Box::new(found.unwrap_or_default()))
+            }
             Request::Run(script) => {
                 let rule = replies.run.iter().find(|rule| script.text.contains(&rule.contains));
                 if let Some(rule) = rule {
@@ -467,6 +486,7 @@ fn request_name(request: &Request) -> &'static str {
     match request {
         Request::Hello { .. } => "hello",
         Request::Collect { .. } => "collect",
+        Request::Inventory { .. } => "inventory",
         Request::Run(_) => "run",
         Request::Plant { .. } => "plant",
         Request::Unplant { .. } => "unplant",

@@ -3,15 +3,21 @@
 //! Evidence can be judged at any later time, so it carries all that judging needs beside the rubric:
 //! parameters, nonces, planted tokens. It knows no points and no expectation.
 
+mod changes;
+mod inventories;
 mod place;
 mod text;
+mod things;
 
 use std::collections::BTreeMap;
 
+pub use changes::*;
 use crashcart_facts::{Fact, Question, Reading};
+pub use inventories::*;
 pub use place::{Place, place};
 use serde::{Deserialize, Serialize};
 pub use text::*;
+pub use things::Thing;
 
 use crate::{
     advice::NextStep,
@@ -117,6 +123,10 @@ pub struct Evidences {
     /// Read after the restart, once there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_restart: Option<Evidence>,
+    /// What the learner changed, beside the task or for it. None where it was not looked at: before a grading, and in
+    /// attempts of a version that knew no inventories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
 }
 
 /// Stored evidence could not be used.

@@ -204,6 +204,7 @@ requires = ["works"]
             baseline: evidence(Taken::Baseline, Vec::new()),
             live: evidence(Taken::Live, observations.collect()),
             after_restart: None,
+            changes: None,
         };
         clue(&rubric, &grade(&rubric, &evidences), &evidences)
     }

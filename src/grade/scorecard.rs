@@ -198,13 +198,15 @@ pub(crate) fn is_voided(report: &Report) -> bool {
 
 fn closed_gates(role: &Role, reports: &[&Report]) -> Vec<ClosedGate> {
     let closes = |gate: &Gate, report: &Report| {
-        report.guards.iter().any(|guard| {
-            let named = gate
-                .guards
-                .iter()
-                .any(|of| of.guard == guard.id && of.lab.as_ref().is_none_or(|lab| lab == &report.lab));
-            named && guard.state == GuardState::Broken && !guard.provisional
-        })
+        let mut damage = report.beside.iter().flat_map(|beside| &beside.damage);
+        damage.any(|damage| gate.damage.contains(&damage.kind))
+            || report.guards.iter().any(|guard| {
+                let named = gate
+                    .guards
+                    .iter()
+                    .any(|of| of.guard == guard.id && of.lab.as_ref().is_none_or(|lab| lab == &report.lab));
+                named && guard.state == GuardState::Broken && !guard.provisional
+            })
     };
     role.gates
         .iter()
@@ -417,6 +419,7 @@ why = "It was done without care."
             checks: Vec::new(),
             criteria: Vec::new(),
             guards: Vec::new(),
+            beside: None,
         }
     }
 
@@ -425,6 +428,7 @@ why = "It was done without care."
             id: guard.parse().expect("a name"),
             phase: Phase::Live,
             checks: Vec::new(),
+            damage: Vec::new(),
             state: GuardState::Broken,
             provisional: false,
             effect,

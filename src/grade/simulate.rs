@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{CheckReport, CheckVerdict, Report, RoleVerdict, Scorecard, report, scorecard};
+use super::{Beside, CheckReport, CheckVerdict, Damage, Report, RoleVerdict, Scorecard, report, scorecard};
 use crate::lab::{LabName, VariantName};
-use crate::rubric::{CheckId, Criterion, Gate, GuardId, Phase, Role, Rubric, Skill};
+use crate::rubric::{CheckId, Criterion, Gate, GuardId, Phase, Role, Rubric, Severity, Skill};
 
 /// Somebody who takes every lab of a role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -97,7 +97,12 @@ pub fn simulate(role: &Role, labs: &[(&Rubric, &VariantName)]) -> Vec<Played> {
                     .gates
                     .iter()
                     .find(|gate| gate.id == *id)
-                    .filter(|gate| !labs.iter().any(|(rubric, _)| guarded(gate, rubric).next().is_some()))
+                    .filter(|gate| {
+                        let plays = |rubric: &Rubric| {
+                            guarded(gate, rubric).next().is_some() || !done(gate, rubric).is_empty()
+                        };
+                        !labs.iter().any(|(rubric, _)| plays(rubric))
+                    })
                     .map(|_| "no lab has such a guard".to_owned()),
                 _ => None,
             };
@@ -119,6 +124,31 @@ fn guarded<'a>(gate: &'a Gate, rubric: &'a Rubric) -> impl Iterator<Item = (&'a 
         .iter()
         .filter(move |guard| named(&guard.id, &rubric.lab))
         .filter_map(|guard| guard.checks.first().map(|check| (check, guard.phase)))
+}
+
+/// The damage that closes a gate: its own, or that of a guard which nothing else breaks.
+fn done(gate: &Gate, rubric: &Rubric) -> Vec<Damage> {
+    let names = |id: &GuardId| {
+        gate.guards
+            .iter()
+            .any(|of| of.guard == *id && of.lab.as_ref().is_none_or(|known| *known == rubric.lab))
+    };
+    let of_guards = rubric
+        .guards
+        .iter()
+        .filter(|guard| guard.checks.is_empty() && names(&guard.id))
+        .filter_map(|guard| guard.damage.first());
+    let kinds = gate.damage.first().into_iter().chain(of_guards);
+    kinds
+        .map(|kind| Damage {
+            kind: kind.clone(),
+            severity: Severity::Grave,
+            node: "simulated".parse().expect("a name"),
+            what: "simulated".into(),
+            how: String::new(),
+            says: String::new(),
+        })
+        .collect()
 }
 
 /// What a profile's work on one lab comes to.
@@ -162,7 +192,10 @@ fn played(rubric: &Rubric, variant: &VariantName, profile: &Profile, role: &Role
         why: String::new(),
         took_ms: 0,
     });
-    report(rubric, variant, "simulated", checks.collect(), true)
+    let closed = role.gates.iter().filter(|gate| *profile == Profile::Gate(gate.id.clone()));
+    let damage = closed.flat_map(|gate| done(gate, rubric)).collect();
+    let beside = Beside { damage, ..Beside::default() };
+    report(rubric, variant, "simulated", checks.collect(), Some(beside), true)
 }
 
 #[cfg(test)]

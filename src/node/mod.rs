@@ -215,7 +215,7 @@ pub fn settle_ms(is_vm: bool) -> u32 {
 fn budget_ms(request: &Request) -> u32 {
     match request {
         Request::Hello { wait_ms } => *wait_ms,
-        Request::Collect { budget_ms, .. } => *budget_ms,
+        Request::Collect { budget_ms, .. } | Request::Inventory { budget_ms } => *budget_ms,
         Request::Run(script) => script.timeout_ms,
         Request::Guest { wait_ms } => wait_ms.saturating_add(PLANT_MS),
         Request::Plant { .. } | Request::Unplant { .. } | Request::Hardware(_) => PLANT_MS,

@@ -134,6 +134,7 @@ fn report(points: &[(Skill, u32, u32, u32)]) -> Report {
         checks: Vec::new(),
         criteria: Vec::new(),
         guards: Vec::new(),
+        beside: None,
     }
 }
 
@@ -277,6 +278,7 @@ fn a_lab_that_a_guard_failed_shows_nothing() {
         id: "kept".parse().expect("a name"),
         phase: Phase::Live,
         checks: Vec::new(),
+        damage: Vec::new(),
         state: GuardState::Broken,
         provisional: false,
         effect: Effect::Fail,

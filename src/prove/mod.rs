@@ -227,6 +227,7 @@ impl Stage<'_> {
                 self.solve(variant, name).await?;
                 let first = self.grade().await?;
                 full_gaps(&first.report, "", &mut gaps);
+                damage_gaps(&first.report, &mut gaps);
                 self.look().await?;
                 for _ in 1..self.prover.gradings {
                     self.grade_unchanged("graded again: ", &mut gaps).await?;
@@ -421,6 +422,13 @@ fn full_gaps(report: &Report, prefix: &str, gaps: &mut Vec<String>) {
             report.totals.max,
             failing(report)
         ));
+    }
+}
+
+/// A solution that does damage is none.
+fn damage_gaps(report: &Report, gaps: &mut Vec<String>) {
+    for damage in report.beside.iter().flat_map(|beside| &beside.damage) {
+        gaps.push(format!("does damage: {} on {}: {} {}", damage.kind, damage.node, damage.what, damage.how));
     }
 }
 

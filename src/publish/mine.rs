@@ -203,6 +203,7 @@ impl Mine {
             went: went(&beside.went),
             recordings: beside.recordings.iter().map(|name| line(name)).collect(),
             solution: beside.solution.clone(),
+            beside: newest.map(beside_the_task),
         }
     }
 }
@@ -409,6 +410,30 @@ fn guards(report: &Report) -> Vec<GuardView> {
     broken.map(view).collect()
 }
 
+fn beside_the_task(report: &Report) -> BesideView {
+    let Some(beside) = &report.beside else { return BesideView { known: false, ..BesideView::default() } };
+    let damage = beside.damage.iter().map(|it| DamageView {
+        severity: it.severity.to_string(),
+        says: line(&it.says),
+        node: it.node.to_string(),
+        what: line(&it.what),
+        how: line(&it.how),
+    });
+    let changed = beside.changed.iter().map(|(node, counts)| {
+        let counts: Vec<String> =
+            counts.iter().map(|(list, count)| format!("{count} {}", list.words(*count))).collect();
+        let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
+        format!("{node}: {counts}")
+    });
+    let not_known = beside.not_known.iter().map(|(node, why)| format!("{node}: {}", line(why)));
+    BesideView {
+        known: true,
+        damage: damage.collect(),
+        changed: changed.collect(),
+        not_known: not_known.collect(),
+    }
+}
+
 /// All attempts, as templates see them.
 #[derive(Debug, Serialize)]
 pub struct MineView {
@@ -520,6 +545,8 @@ pub struct AttemptView {
     pub criteria: Vec<CriterionView>,
     pub checks: Vec<CheckView>,
     pub guards: Vec<GuardView>,
+    /// None where nothing was graded.
+    pub beside: Option<BesideView>,
     pub went: Option<WentView>,
     pub recordings: Vec<String>,
     /// On pages that only the learner sees.
@@ -591,6 +618,26 @@ pub struct CheckView {
     pub found: String,
     pub wanted: String,
     pub why: String,
+}
+
+/// What became of the nodes beside the task.
+#[derive(Debug, Default, Serialize)]
+pub struct BesideView {
+    /// Somebody looked when the nodes were handed over.
+    pub known: bool,
+    pub damage: Vec<DamageView>,
+    pub changed: Vec<String>,
+    pub not_known: Vec<String>,
+}
+
+/// One piece of damage.
+#[derive(Debug, Serialize)]
+pub struct DamageView {
+    pub severity: String,
+    pub says: String,
+    pub node: String,
+    pub what: String,
+    pub how: String,
 }
 
 /// A guard that broke.

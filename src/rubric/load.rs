@@ -16,9 +16,9 @@ use toml::{
 };
 
 use super::{
-    Ask, Check, CheckId, Credit, Criterion, CriterionId, Effect, Guard, GuardId, Level, Matcher, NodeKind,
-    Operand, Phase, Placeholder, Points, Probe, Property, Read, Rubric, SETTLE_LIMIT_S, Skill, Template,
-    fidelity,
+    Ask, Check, CheckId, Credit, Criterion, CriterionId, DamageId, Effect, Guard, GuardId, Level, Matcher,
+    NodeKind, Operand, Phase, Placeholder, Points, Probe, Property, Read, Rubric, SETTLE_LIMIT_S, Skill,
+    Template, fidelity,
 };
 use crate::{
     document::{Document, DocumentError, Mistakes, Place, Step},
@@ -115,7 +115,10 @@ struct RawGuard {
     id: GuardId,
     #[serde(default)]
     phase: Phase,
+    #[serde(default)]
     checks: Vec<CheckId>,
+    #[serde(default)]
+    damage: Vec<DamageId>,
     effect: RawEffect,
     why: String,
 }
@@ -1076,7 +1079,16 @@ impl Loader {
         kinds: &BTreeMap<CheckId, (bool, &'static str)>,
     ) -> Option<Guard> {
         let place = Place::root().then("guard").then(i);
-        self.check_names(&place.then("checks"), &raw.checks, kinds);
+        if !raw.checks.is_empty() || raw.damage.is_empty() {
+            self.check_names(&place.then("checks"), &raw.checks, kinds);
+        }
+        if !raw.damage.is_empty() && raw.phase != Phase::Live {
+            self.wrong(
+                place.then("phase"),
+                "damage is looked for before the restart",
+                "`phase = \"live\"`, and another guard for checks after it",
+            );
+        }
         if raw.why.trim().is_empty() {
             self.wrong(place.then("why"), "this guard does not say why", "one sentence for the learner");
         }
@@ -1103,6 +1115,7 @@ impl Loader {
             id: raw.id,
             phase: raw.phase,
             checks: raw.checks,
+            damage: raw.damage,
             effect,
             why: raw.why.trim().to_string(),
         })

@@ -3,6 +3,7 @@
 //! that do not sum); judging is [`crate::grade`]. Knows no engine, no store and no attempt.
 
 mod ask;
+mod damage;
 pub mod fidelity;
 mod load;
 mod matcher;
@@ -13,6 +14,7 @@ mod role;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use ask::*;
+pub use damage::*;
 pub use fidelity::NodeKind;
 pub(crate) use load::text_property;
 pub use matcher::*;
@@ -161,6 +163,8 @@ pub struct Guard {
     pub phase: Phase,
     /// It holds while all of them pass.
     pub checks: Vec<CheckId>,
+    /// And while the learner did no damage of these kinds.
+    pub damage: Vec<DamageId>,
     /// What breaking it costs.
     pub effect: Effect,
     /// Why it matters: shown to the learner.

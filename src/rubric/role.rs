@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{GuardId, RoleName, Skill};
+use super::{DamageId, GuardId, RoleName, Skill};
 use crate::{
     document::{Document, DocumentError, Mistakes, Place},
     lab::LabName,
@@ -42,7 +42,9 @@ pub struct Gate {
     pub id: GuardId,
     /// The guards: of one lab, or of every lab that has one of this name.
     pub guards: Vec<GuardOf>,
-    /// What it costs when one of them is broken.
+    /// Kinds of damage, in whatever lab: each closes it, too.
+    pub damage: Vec<DamageId>,
+    /// What it costs when one of them is broken, or done.
     pub effect: GateEffect,
     /// Why: shown to the candidate.
     pub why: String,
@@ -107,7 +109,10 @@ struct RawRole {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RawGate {
     id: GuardId,
+    #[serde(default)]
     guards: Vec<GuardOf>,
+    #[serde(default)]
+    damage: Vec<DamageId>,
     effect: RawEffect,
     why: String,
 }
@@ -190,8 +195,9 @@ impl Role {
         let mut gates = Vec::new();
         for (i, gate) in raw.gate.into_iter().enumerate() {
             let place = root.then("gate").then(i);
-            if gate.guards.is_empty() {
-                wrong(place.then("guards"), "this list is empty".into(), "name at least one guard");
+            if gate.guards.is_empty() && gate.damage.is_empty() {
+                let hint = "name at least one guard, or a kind of damage";
+                wrong(place.then("guards"), "this list is empty".into(), hint);
             }
             if gates.iter().any(|known: &Gate| known.id == gate.id) {
                 wrong(place.then("id"), format!("`{}` is used twice", gate.id), "each name once");
@@ -231,7 +237,8 @@ impl Role {
                     continue;
                 }
             };
-            gates.push(Gate { id: gate.id, guards: gate.guards, effect, why: gate.why.trim().to_string() });
+            let why = gate.why.trim().to_string();
+            gates.push(Gate { id: gate.id, guards: gate.guards, damage: gate.damage, effect, why });
         }
         mistakes.or(Self {
             id: raw.id,

@@ -15,6 +15,8 @@ kept! {
         Started = "started",
         /// Facts read right after the break.
         Baseline = "baseline",
+        /// What stood on the nodes: when they were handed over, and at each grading.
+        Inventory = "inventory",
         /// Facts read for a check or a grading.
         Evidence = "evidence",
         /// A report of `check`.

@@ -208,9 +208,14 @@ impl Bench {
 
     /// Mends every node, as a learner in its shell would.
     pub fn mend(&self) {
+        self.mark("mended");
+    }
+
+    /// Gives every node a mark, by which its replies may differ.
+    pub fn mark(&self, mark: &str) {
         self.behind_our_back(|state| {
             for container in state["containers"].as_array_mut().expect("a list") {
-                container["marks"].as_array_mut().expect("a list").push(json!("mended"));
+                container["marks"].as_array_mut().expect("a list").push(json!(mark));
             }
         });
     }

@@ -39,6 +39,8 @@ impl Story {
             "bare" => self.bench.clear_engine(),
             // Every node is mended by hand.
             "mend" => self.bench.mend(),
+            // Every node bears a mark: `careless` is somebody's who did damage on the way.
+            "mark" => self.bench.mark(part()),
             // `% edit FILE | FROM | TO`, below the root folder.
             // `\n` stands for the end of a line.
             "edit" => {

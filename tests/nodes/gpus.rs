@@ -11,7 +11,7 @@ use crate::faults::{done, nodes, sh};
 
 const LAB: &str = "seven-of-eight";
 const FOLDER: &str = "gpu-lab";
-const IMAGES: [&str; 2] = ["base", "gpu"];
+pub const IMAGES: [&str; 2] = ["base", "gpu"];
 
 /// The lab in a folder beside this file, on the repository's own images.
 pub fn bench(lab: &str, folder: &str, images: &[&str]) -> Bench {

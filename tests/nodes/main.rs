@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "shared with tests/cli, which uses the rest")]
 mod bench;
 
+mod changes;
 mod clients;
 mod driver;
 mod engine;

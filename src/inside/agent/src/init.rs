@@ -824,7 +824,9 @@ impl Init {
 
     fn start_worker(&mut self, index: usize, request: Request) {
         let budget = match &request {
-            Request::Collect { budget_ms, .. } => Duration::from_millis(u64::from(*budget_ms)),
+            Request::Collect { budget_ms, .. } | Request::Inventory { budget_ms } => {
+                Duration::from_millis(u64::from(*budget_ms))
+            }
             Request::Run(script) => Duration::from_millis(u64::from(script.timeout_ms)),
             Request::Hello { wait_ms } => Duration::from_millis(u64::from(*wait_ms)) + Duration::from_secs(5),
             Request::Plant { .. }

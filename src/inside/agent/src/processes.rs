@@ -37,6 +37,8 @@ pub struct Stat {
     pub state: char,
     pub parent: i32,
     pub session: i32,
+    /// Device number of the controlling terminal; 0 for none.
+    pub terminal: i32,
     /// User plus system time, in clock ticks.
     pub cpu_ticks: u64,
     pub threads: u32,
@@ -76,6 +78,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
         state: field(3)?.chars().next()?,
         parent: field(4)?.parse().ok()?,
         session: field(6)?.parse().ok()?,
+        terminal: field(7)?.parse().ok()?,
         cpu_ticks: field(14)?.parse::<u64>().ok()? + field(15)?.parse::<u64>().ok()?,
         threads: field(20)?.parse().ok()?,
         started_ticks: field(22)?.parse().ok()?,

@@ -13,7 +13,7 @@ use crashcart_facts::{
 };
 
 use crate::accounts::Accounts;
-use crate::collect::Collector;
+use crate::collect::{Collector, inventory};
 use crate::guest::systemd::Systemd;
 use crate::init::Init;
 use crate::program::{self, Program, SEARCH_PATH};
@@ -41,6 +41,10 @@ pub fn answer(
         Request::Batch(_) => Reply::Refused { why: "the agent takes a batch apart itself".into() },
         // Some is left for second readings, which are small and few.
         Request::Collect { asked, .. } => collect(init, asked, deadline, answers, room / 4 * 3),
+        Request::Inventory { .. } => match inventory::take(init, deadline, room) {
+            Ok(inventory) => Reply::Inventory(Box::new(inventory)),
+            Err(error) => Reply::Refused { why: format!("the node's root could not be opened: {error}") },
+        },
         Request::Run(script) => run(script, deadline),
         Request::Plant { path, text, owner } => match plant(path, text, owner) {
             Ok(()) => Reply::Planted,

@@ -253,6 +253,48 @@ fn a_killed_relay_or_worker_hurts_nobody_else() {
 }
 
 #[test]
+fn a_node_is_taken_stock_of_whatever_lies_in_it() {
+    let node = Node::start();
+    let stock = |budget_ms: u32| match node.call(Request::Inventory { budget_ms }) {
+        Reply::Inventory(inventory) => *inventory,
+        other => panic!("{other:?}"),
+    };
+    let before = stock(10_000);
+    assert!(before.cut.is_empty(), "{:?}", before.cut);
+    assert!(before.files["/etc/munge/munge.key"].sha256.is_some());
+    assert!(before.files["/usr/bin/munge"].changed_ns > 0);
+    assert_eq!(before.packages["munge"].status, "install ok installed");
+    assert_eq!(
+        (before.units["munge.service"].enabled.as_str(), before.users["ada"].password.as_str()),
+        ("enabled", "locked")
+    );
+    assert!(before.programs.contains_key("/usr/sbin/munged as munge"), "{:?}", before.programs);
+    assert!(!before.programs.keys().any(|name| name.contains(".crashcart")), "{:?}", before.programs);
+    let attack = "set -e; cd /etc
+        chmod 0644 munge/munge.key; mkfifo fifo; ln -s loop loop; ln -s /proc/1/root up; truncate -s 1T giant
+        printf x > $'odd\\nname'; systemctl mask munge; echo /nowhere.so > ld.so.preload; usermod --password '' ada
+        mkdir /home/many; cd /home/many; seq 40000 | xargs touch
+        mkdir -p /root/$(seq --separator=/ 60)";
+    let (status, said) = node.sh(attack);
+    assert_eq!(status, 0, "{said}");
+    let after = stock(10_000);
+    let cut: Vec<&str> = after.cut.keys().map(String::as_str).collect();
+    assert_eq!(cut, ["/home", "/root"]);
+    assert_eq!(after.files["/etc/munge/munge.key"].mode, 0o644);
+    assert_eq!(
+        (after.units["munge.service"].enabled.as_str(), after.users["ada"].password.as_str()),
+        ("masked", "empty")
+    );
+    assert_eq!(after.texts["/etc/ld.so.preload"], "/nowhere.so\n");
+    for name in ["/etc/fifo", "/etc/loop", "/etc/up", "/etc/giant", "/etc/odd\nname"] {
+        assert!(after.files.contains_key(name), "{name}");
+    }
+    assert!(!after.files.keys().any(|path| path.starts_with("/etc/up/")));
+    // With no time at all it still answers, and says what it left out.
+    assert!(stock(0).cut.contains_key("/etc"));
+}
+
+#[test]
 fn a_batch_is_done_in_order_and_ends_where_something_fails() {
     let node = Node::start();
     let run = |text: &str| Request::Run(Script { text: text.into(), env: [].into(), timeout_ms: 5_000 });

@@ -7,11 +7,13 @@
 //! no grading and no file system: types and serde only.
 
 mod fact;
+mod inventory;
 mod protocol;
 mod question;
 mod vm;
 
 pub use fact::*;
+pub use inventory::*;
 pub use protocol::*;
 pub use question::*;
 pub use vm::*;

@@ -6,7 +6,7 @@ use crashcart_hardware::fault::{Deed, GpuFault, Inherited};
 use crashcart_hardware::spec::HardwareSpec;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fact, Question};
+use crate::{Fact, Inventory, Question};
 
 /// Version of this protocol. An agent refuses a request of another version.
 pub const PROTOCOL: u32 = 4;
@@ -50,6 +50,8 @@ pub enum Request {
     },
     /// Answer all of these, in order, within `budget_ms` milliseconds in total.
     Collect { asked: Vec<Asked>, budget_ms: u32 },
+    /// Say what stands on the node, all of it in one answer, within `budget_ms` milliseconds. Changes nothing.
+    Inventory { budget_ms: u32 },
     /// Run a script and wait for it.
     Run(Script),
     /// Put a small file where only `owner` can read it, creating its directory. Used for nonce jobs.
@@ -138,6 +140,7 @@ pub enum Reply {
     Collected {
         answers: Vec<Answer>,
     },
+    Inventory(Box<Inventory>),
     Ran(Ran),
     Planted,
     Unplanted,
@@ -166,6 +169,7 @@ impl Reply {
             Self::Batch(replies) => replies.iter().all(Self::succeeded),
             Self::Hello(_)
             | Self::Collected { .. }
+            | Self::Inventory(_)
             | Self::Planted
             | Self::Unplanted
             | Self::Done

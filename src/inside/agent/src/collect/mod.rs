@@ -11,6 +11,7 @@ mod compressed;
 mod files;
 mod http;
 mod initramfs;
+pub mod inventory;
 mod kernel_facts;
 mod logs;
 mod memory_facts;

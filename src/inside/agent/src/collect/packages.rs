@@ -1,8 +1,9 @@
 //! Debian packages, from dpkg's own database.
 
+use std::collections::BTreeMap;
 use std::io;
 
-use crashcart_facts::PackageFact;
+use crashcart_facts::{PackageEntry, PackageFact};
 
 use crate::rooted::Root;
 
@@ -12,6 +13,33 @@ const LIMIT: usize = 64 * 1024 * 1024;
 pub fn package(root: &Root, name: &str) -> io::Result<PackageFact> {
     let text = root.text("/var/lib/dpkg/status", LIMIT)?.unwrap_or_default();
     Ok(find(&text, name))
+}
+
+/// Every package that left something on the node, by name; of a second architecture by `name:architecture`.
+pub fn all(root: &Root) -> io::Result<BTreeMap<String, PackageEntry>> {
+    let text = root.text("/var/lib/dpkg/status", LIMIT)?.unwrap_or_default();
+    let mut packages = BTreeMap::new();
+    for paragraph in text.split("\n\n") {
+        let (mut name, mut entry, mut architecture) = ("", PackageEntry::default(), "");
+        for line in paragraph.lines() {
+            match line.split_once(": ") {
+                Some(("Package", value)) => name = value,
+                Some(("Status", value)) => entry.status = value.to_owned(),
+                Some(("Version", value)) => entry.version = value.to_owned(),
+                Some(("Architecture", value)) => architecture = value,
+                _ => {}
+            }
+        }
+        if name.is_empty() || entry.status.ends_with(" not-installed") {
+            continue;
+        }
+        let key = match packages.contains_key(name) {
+            true => format!("{name}:{architecture}"),
+            false => name.to_owned(),
+        };
+        packages.insert(key, entry);
+    }
+    Ok(packages)
 }
 
 /// A package by name, or by `name:architecture`.
@@ -59,5 +87,13 @@ mod tests {
         assert_eq!((gone.installed, gone.status.as_deref()), (false, Some("deinstall ok config-files")));
         assert_eq!(find(STATUS, "fake"), PackageFact::default());
         assert_eq!(find("", "munge"), PackageFact::default());
+    }
+
+    #[test]
+    fn all_packages_are_told_once_each() {
+        let (_folder, root) = super::super::trees::tree(&[("var/lib/dpkg/status", STATUS)]);
+        let packages = all(&root).expect("it reads");
+        assert_eq!(packages.keys().collect::<Vec<_>>(), ["gone", "libc6", "munge"]);
+        assert_eq!(packages["libc6"].status, "hold ok installed");
     }
 }

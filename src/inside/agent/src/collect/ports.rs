@@ -1,5 +1,6 @@
 //! Listening ports, from /proc/net, and who holds them.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,20 +22,8 @@ const LISTEN: u8 = 0x0a;
 const UNCONNECTED: u8 = 0x07;
 
 pub fn port(port: u16, transport: Transport) -> io::Result<PortFact> {
-    let (files, state) = match transport {
-        Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], LISTEN),
-        Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], UNCONNECTED),
-    };
-    let mut sockets = Vec::new();
-    for file in files {
-        match std::fs::read_to_string(file) {
-            Ok(text) => sockets.extend(text.lines().skip(1).filter_map(parse)),
-            // A kernel without IPv6 has no such table.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    sockets.retain(|socket| socket.port == port && socket.state == state);
+    let mut sockets = table(transport)?;
+    sockets.retain(|socket| socket.port == port);
     let mut addresses: Vec<String> = sockets.iter().map(|socket| socket.address.to_string()).collect();
     addresses.sort();
     addresses.dedup();
@@ -52,6 +41,58 @@ pub fn port(port: u16, transport: Transport) -> io::Result<PortFact> {
         exe: holder.and_then(processes::executable),
         pid: holder.and_then(|pid| u32::try_from(pid).ok()),
     })
+}
+
+/// Sockets of a transport that wait for somebody.
+fn table(transport: Transport) -> io::Result<Vec<Socket>> {
+    let (files, state) = match transport {
+        Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], LISTEN),
+        Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], UNCONNECTED),
+    };
+    let mut sockets = Vec::new();
+    for file in files {
+        match std::fs::read_to_string(file) {
+            Ok(text) => sockets.extend(text.lines().skip(1).filter_map(parse)),
+            // A kernel without IPv6 has no such table.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    sockets.retain(|socket| socket.state == state);
+    Ok(sockets)
+}
+
+/// A socket on which somebody listens.
+pub struct Listening {
+    /// `tcp` or `udp`.
+    pub transport: &'static str,
+    pub address: IpAddr,
+    pub port: u16,
+    /// Executable of a process that holds it, where one was found.
+    pub exe: Option<String>,
+}
+
+/// All of them.
+pub fn listening() -> io::Result<Vec<Listening>> {
+    let mut found = Vec::new();
+    for (transport, word) in [(Transport::Tcp, "tcp"), (Transport::Udp, "udp")] {
+        found.extend(table(transport)?.into_iter().map(|socket| (word, socket)));
+    }
+    let mut holders: BTreeMap<u64, i32> = BTreeMap::new();
+    if !found.is_empty() {
+        for pid in processes::all().into_iter().filter(|pid| *pid != 1) {
+            for inode in processes::sockets(pid) {
+                holders.entry(inode).or_insert(pid);
+            }
+        }
+    }
+    let described = found.into_iter().map(|(transport, socket)| Listening {
+        transport,
+        address: socket.address,
+        port: socket.port,
+        exe: holders.get(&socket.inode).and_then(|pid| processes::executable(*pid)),
+    });
+    Ok(described.collect())
 }
 
 fn parse(line: &str) -> Option<Socket> {

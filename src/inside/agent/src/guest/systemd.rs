@@ -89,13 +89,18 @@ impl Systemd {
 
     /// Units that have failed, sorted.
     pub fn failed(&mut self) -> io::Result<Vec<String>> {
+        Ok(self.units_in(&["failed"])?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Loaded units by name that are in one of these states, and in which; in all where none is named. Sorted.
+    pub fn units_in(&mut self, states: &[&str]) -> io::Result<Vec<(String, String)>> {
         let mut message = self.message(ROOT, MANAGER, "ListUnitsFiltered");
-        message.body.push_param(&["failed"][..]).map_err(other)?;
+        message.body.push_param(states).map_err(other)?;
         let reply = self.answer(&message)?;
         let rows: Vec<Row> = reply.body.parser().get().map_err(other)?;
-        let mut names: Vec<String> = rows.into_iter().map(|row| row.name).collect();
-        names.sort();
-        Ok(names)
+        let mut units: Vec<_> = rows.into_iter().map(|row| (row.name, row.active)).collect();
+        units.sort();
+        Ok(units)
     }
 
     fn properties(&mut self, path: &str, interface: &str) -> io::Result<HashMap<String, Value>> {
@@ -150,13 +155,13 @@ impl Systemd {
     }
 }
 
-/// One line of `ListUnits`; of ten fields only the first matters here.
+/// One line of `ListUnits`; of ten fields only two matter here.
 #[derive(rustbus::Unmarshal, rustbus::Signature)]
 struct Row {
     name: String,
     _description: String,
     _load: String,
-    _active: String,
+    active: String,
     _sub: String,
     _following: String,
     _path: ObjectPath<String>,
