@@ -35,7 +35,7 @@ pub const BOARD: &str = "board";
 /// How long the first start of a guest may take.
 const BOOT: Duration = Duration::from_secs(300);
 /// How long all else may take, step by step.
-const STEP: Duration = Duration::from_secs(120);
+const STEP: Duration = Duration::from_secs(300);
 /// Pages of each memory file that are compared before it is used.
 const SAMPLES: u64 = 64;
 const PAGE: usize = 4096;
