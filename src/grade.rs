@@ -84,6 +84,13 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// How much changed on one node: `2 files, 1 unit`, or `nothing`.
+    pub fn counted(counts: &BTreeMap<List, usize>) -> String {
+        let words: Vec<String> =
+            counts.iter().map(|(list, count)| format!("{count} {}", list.words(*count))).collect();
+        if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    }
+
     /// What changes come to.
     pub fn of(changes: &Changes) -> Self {
         let known = changes.nodes.iter().filter(|(_, node)| node.not_known.is_none());

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 pub use collect::Collector;
 pub use hint::{Hint, MOST_COST_PERCENT, cost_percent, hint};
-pub use nodes::{BringUp, BringUpError, Nodes, bring_up, find_nodes, hands, pause, restart_all};
+pub use nodes::{BringUp, BringUpError, Nodes, bring_up, find_nodes, hands, last_words, pause, restart_all};
 pub use recover::{Leftover, LeftoverKind, leftovers, recover, remove_leftover};
 pub use start::{Plan, StartError, Started, run_steps, start};
 pub use stop::{ENDED_BY_DEMO, ENDED_BY_RESET, StopError, stop};

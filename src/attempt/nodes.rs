@@ -161,3 +161,18 @@ pub async fn pause(site: &Site, attempt: &AttemptId, lab: &Lab) -> Result<(), Br
     }
     Ok(())
 }
+
+/// Lines of a log that are enough for what a node said last.
+const LAST_LINES: u32 = 15;
+
+/// What nodes of an attempt that have ended by themselves said last: each with the end of its log.
+pub async fn last_words(site: &Site, attempt: &AttemptId) -> Vec<(String, String)> {
+    let mut words = Vec::new();
+    for thing in site.engine.list(&site.labels(attempt)).await.unwrap_or_default() {
+        if matches!(thing.kind, FoundKind::Container(condition) if condition != Condition::Running) {
+            let log = site.engine.logs(&ContainerId(thing.id), LAST_LINES).await.unwrap_or_default();
+            words.push((thing.name, log));
+        }
+    }
+    words
+}

@@ -9,15 +9,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::collect::Errands;
-use super::nodes::{BringUpError, Nodes, hands};
+use super::nodes::{BringUpError, Nodes, hands, last_words};
 use super::room::Turn;
 use super::stop::remove_all;
 use super::{Accelerators, Collector, Secret, Site, StopError, script_environment};
 use crate::advice::NextStep;
 use crate::engine::{
-    Condition, ContainerId, ContainerSpec, EngineError, FoundKind, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN,
-    LABEL_KIND, LABEL_NODE, LABEL_PROTOCOL, Limits, Mount, Network, NetworkSpec, REAL_ACCELERATORS,
-    kvm_devices,
+    ContainerSpec, EngineError, LABEL_ACCELERATORS, LABEL_HARDWARE_TOKEN, LABEL_KIND, LABEL_NODE,
+    LABEL_PROTOCOL, Limits, Mount, Network, NetworkSpec, REAL_ACCELERATORS, kvm_devices,
 };
 use crate::evidence::Taken;
 use crate::image::{Image, ImageError, template};
@@ -38,8 +37,6 @@ const SCRIPT_MS: u32 = 120_000;
 const GUEST_SCRIPT_MS: u32 = 900_000;
 /// How often nodes are made anew where QEMU ended by itself.
 const ANEW: u32 = 2;
-/// Lines of a node's log in which its launcher says so.
-const LAST_LINES: u32 = 15;
 /// Sizes of the tmpfs mounts that every node has.
 const RUN_BYTES: u64 = 64 << 20;
 const TMP_BYTES: u64 = 256 << 20;
@@ -169,15 +166,7 @@ pub async fn start(site: &Site, store: &mut Store, plan: &Plan<'_>) -> Result<St
 /// Whether QEMU, and with it a guest of this attempt, ended by itself: it finds a mistake of its own now and then
 /// when processors of a guest change its memory map while others run (issue 1921 of QEMU).
 async fn qemu_ended(site: &Site, attempt: &AttemptId) -> bool {
-    for thing in site.engine.list(&site.labels(attempt)).await.unwrap_or_default() {
-        if matches!(thing.kind, FoundKind::Container(condition) if condition != Condition::Running)
-            && let Ok(log) = site.engine.logs(&ContainerId(thing.id), LAST_LINES).await
-            && log.contains(QEMU_ENDED)
-        {
-            return true;
-        }
-    }
-    false
+    last_words(site, attempt).await.iter().any(|(_, log)| log.contains(QEMU_ENDED))
 }
 
 /// Takes an attempt whose start was interrupted.

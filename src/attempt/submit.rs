@@ -9,7 +9,7 @@ use crate::engine::EngineError;
 use crate::evidence::{Changes, Evidence, EvidenceError, Evidences, Inventories, Taken};
 use crate::grade::{Report, grade as judge};
 use crate::lab::Draw;
-use crate::review::{Left, as_checks_read_it};
+use crate::review::{Left, as_checks_read_it, as_inventories_tell};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, RecordKind, Store, StoreError};
 
@@ -148,7 +148,7 @@ pub fn judge_again(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Resul
 pub fn difference(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Result<Vec<Left>, SubmitError> {
     let Graded { evidences, report } = judge_again(store, attempt, rubric)?;
     let baseline = evidences.baseline;
-    let mut left = evidences.changes.iter().flat_map(in_words).collect::<Vec<_>>();
+    let mut left = evidences.changes.iter().flat_map(as_inventories_tell).collect::<Vec<_>>();
     let untouched = Evidences { live: baseline.clone(), baseline, after_restart: None, changes: None };
     let mut before = vec![judge(rubric, &untouched)];
     let mut first = None;
@@ -160,25 +160,6 @@ pub fn difference(store: &Store, attempt: &AttemptId, rubric: &Rubric) -> Result
     before.extend(first);
     left.extend(as_checks_read_it(&before, &report));
     Ok(left)
-}
-
-/// Changes of nodes, a list for each kind of thing.
-fn in_words(changes: &Changes) -> Vec<Left> {
-    let mut all: Vec<Left> = Vec::new();
-    for (node, changes) in &changes.nodes {
-        for line in changes.lines() {
-            let list = line.list.words(2);
-            let words = match line.what.is_empty() {
-                true => format!("{}: {}", line.name, line.fate.word()),
-                false => format!("{}: {}, {}", line.name, line.fate.word(), line.what),
-            };
-            match all.last_mut() {
-                Some(last) if last.node == node.as_str() && last.list == list => last.lines.push(words),
-                _ => all.push(Left { node: node.to_string(), list: list.to_owned(), lines: vec![words] }),
-            }
-        }
-    }
-    all
 }
 
 /// What was seen of the nodes last, by a check or a grading, and what it is worth under the present rubric. None

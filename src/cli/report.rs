@@ -3,8 +3,8 @@
 use super::output::{Paint, table, visible};
 use crate::evidence::{Changes, Place};
 use crate::grade::{
-    CheckReport, CheckVerdict, GuardState, Outcome, Report, RoleVerdict, Scorecard, TEXT_LIMIT, Verdict,
-    clean, short,
+    Beside, CheckReport, CheckVerdict, GuardState, Outcome, Report, RoleVerdict, Scorecard, TEXT_LIMIT,
+    Verdict, clean, short,
 };
 use crate::review::{By, Summary, Timeline, What};
 use crate::rubric::{Effect, Phase, Role, Severity};
@@ -137,10 +137,7 @@ pub fn beside(report: &Report, listed_by: Option<&str>, paint: Paint) -> String 
         rows.push(vec![node.to_string(), paint.unsure(format!("not known: {why}"))]);
     }
     for (node, counts) in &beside.changed {
-        let counts: Vec<String> =
-            counts.iter().map(|(list, count)| format!("{count} {}", list.words(*count))).collect();
-        let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
-        rows.push(vec![node.to_string(), format!("changed: {counts}")]);
+        rows.push(vec![node.to_string(), format!("changed: {}", Beside::counted(counts))]);
     }
     text.push_str(&table(&rows));
     if let Some(command) = listed_by

@@ -167,7 +167,7 @@ fn show_card(
 }
 
 fn show_solution(app: &mut App, store: &Store, row: AttemptRow) -> Result<Exit, Failure> {
-    if !has_passed(store, &row.id)? {
+    if timeline(app, store, &row.id)?.summary.passed_ms.is_none() {
         let error = format!("attempt `{}` is not passed, and the solution is told after passing", row.id);
         return Err(Failure::plain(Exit::NotYet, error, "`crashcart hint` helps one step"));
     }
@@ -189,12 +189,6 @@ fn show_solution(app: &mut App, store: &Store, row: AttemptRow) -> Result<Exit, 
         beside(headings, [&shown_lines(&shown), &left_lines(&left)], app.output.width())
     });
     Ok(Exit::Done)
-}
-
-fn has_passed(store: &Store, id: &AttemptId) -> Result<bool, Failure> {
-    let mut story = Story::default();
-    store.story(id, 0, |record| drop(story.add(record)))?;
-    Ok(story.told(0).summary.passed_ms.is_some())
 }
 
 /// A grading with all that went before it.
@@ -235,6 +229,5 @@ fn card_role(app: &mut App, report: &Report, named: Option<&str>) -> Result<Opti
 
 /// The day in UTC.
 fn day(ms: u64) -> String {
-    let stamp = i64::try_from(ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    stamp.unwrap_or_default().strftime("%Y-%m-%d").to_string()
+    crate::progress::day(ms, jiff::tz::TimeZone::UTC).to_string()
 }

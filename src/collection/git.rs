@@ -4,16 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::look::{ALL_BYTES, FILE_BYTES, FILES, PARTS};
 use super::{Collection, CollectionError, Freshness, Repository, is_commit, place};
-use crate::pack::walk::{Fault, Kind, walk};
+use crate::pack::walk::{Bounds, Fault, Kind, LayOut, walk};
 
 /// How long fetching may take.
 const WITHIN: Duration = Duration::from_secs(300);
@@ -304,26 +303,17 @@ fn size_of(folder: &Path) -> u64 {
 /// Lays the files of labs out below a folder that is not there yet.
 fn lay_out(tar: impl Read, folder: &Path) -> Result<(), Fault> {
     fs::create_dir_all(folder)?;
-    let (mut files, mut bytes) = (0, 0u64);
+    let bounds = Bounds { file_bytes: FILE_BYTES, all_bytes: ALL_BYTES, files: FILES };
+    let mut out = LayOut::below(folder, bounds);
     walk(tar, |member, from| {
         let top = member.path.split('/').next().unwrap_or_default();
         if !PARTS.contains(&top) {
             return Ok(());
         }
-        let path: PathBuf = folder.join(&member.path);
         match &member.kind {
-            Kind::Link(_) => return Err(Fault::Bad(format!("`{}` is a link", member.path))),
-            Kind::Folder => return Ok(fs::create_dir_all(path)?),
-            Kind::File => {}
+            Kind::Link(_) => Err(Fault::Bad(format!("`{}` is a link", member.path))),
+            Kind::Folder => Ok(fs::create_dir_all(folder.join(&member.path))?),
+            Kind::File => out.lay(member, from),
         }
-        (files, bytes) = (files + 1, bytes.saturating_add(member.size));
-        if member.size > FILE_BYTES || bytes > ALL_BYTES || files > FILES {
-            return Err(Fault::Bad(format!("`{}` is more than labs have", member.path)));
-        }
-        fs::create_dir_all(path.parent().expect("it lies in a folder"))?;
-        let mode = if member.runs { 0o755 } else { 0o644 };
-        let mut file = fs::File::options().write(true).create_new(true).mode(mode).open(&path)?;
-        std::io::copy(from, &mut file)?;
-        Ok(file.flush()?)
     })
 }

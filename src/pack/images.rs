@@ -133,21 +133,12 @@ fn grows_to(bytes: &mut dyn Read, most: u64) -> Result<u64, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::walk::tar_of as tar;
     use std::io::Write;
 
     use serde_json::json;
 
     use super::*;
-
-    fn tar(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
-        let mut tar = tar::Builder::new(Vec::new());
-        for (path, bytes) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            tar.append_data(&mut header, path, bytes.as_slice()).expect("a Vec takes all");
-        }
-        tar.into_inner().expect("a Vec takes all")
-    }
 
     fn manifest(tags: &[&str]) -> (&'static str, Vec<u8>) {
         ("manifest.json", json!([{ "Config": "c.json", "RepoTags": tags, "Layers": [] }]).to_string().into())

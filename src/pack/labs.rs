@@ -3,22 +3,18 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::PackError;
-use super::walk::{Fault, Kind, walk};
+use super::walk::{Bounds, Fault, Kind, LayOut, walk};
 use crate::image::{Ground, ImageCatalog};
 use crate::lab::{Catalog, Lab};
 
 /// Folder below the state directory into which labs are unpacked.
 pub const UNPACKED: &str = "unpacked";
-/// Most bytes of one file.
-const FILE_BYTES: u64 = 16 << 20;
-/// Most bytes of all files.
-const ALL_BYTES: u64 = 256 << 20;
-/// Most files.
-const FILES: usize = 20_000;
+/// The most that is laid out.
+const BOUNDS: Bounds = Bounds { file_bytes: 16 << 20, all_bytes: 256 << 20, files: 20_000 };
 /// Date of every file: 2025-01-01.
 const DATE_S: u64 = 1_735_689_600;
 
@@ -110,27 +106,17 @@ const LABS_PATH: &str = super::LABS;
 
 /// Lays the files of a part out below a folder that is empty and nobody else's.
 pub(super) fn lay_out(part: impl Read, folder: &Path) -> Result<(), Fault> {
-    let (mut files, mut bytes) = (0usize, 0u64);
+    let mut out = LayOut::below(folder, BOUNDS);
     walk(part, |member, from| {
         let top = member.path.split('/').next().unwrap_or_default();
         if !["labs", "graders", "containers"].contains(&top) {
             return Err(Fault::Bad(format!("`{}` is neither lab, grader nor image", member.path)));
         }
         match member.kind {
-            Kind::Folder => return Ok(()),
-            Kind::Link(_) => return Err(Fault::Bad(format!("`{}` is a link", member.path))),
-            Kind::File => {}
+            Kind::Folder => Ok(()),
+            Kind::Link(_) => Err(Fault::Bad(format!("`{}` is a link", member.path))),
+            Kind::File => out.lay(member, from),
         }
-        (files, bytes) = (files + 1, bytes.saturating_add(member.size));
-        if member.size > FILE_BYTES || bytes > ALL_BYTES || files > FILES {
-            return Err(Fault::Bad(format!("`{}` is more than labs have", member.path)));
-        }
-        let path = folder.join(&member.path);
-        fs::create_dir_all(path.parent().expect("it lies in a folder"))?;
-        let mode = if member.runs { 0o755 } else { 0o644 };
-        let mut file = fs::File::options().write(true).create_new(true).mode(mode).open(&path)?;
-        std::io::copy(from, &mut file)?;
-        Ok(())
     })
 }
 
@@ -183,18 +169,8 @@ fn same(a: &Path, b: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::walk::tar_of as tar;
     use super::*;
-
-    fn tar(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut tar = tar::Builder::new(Vec::new());
-        for (path, text) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_mode(0o644);
-            header.set_size(text.len() as u64);
-            tar.append_data(&mut header, path, text.as_bytes()).expect("a Vec takes all");
-        }
-        tar.into_inner().expect("a Vec takes all")
-    }
 
     #[test]
     fn what_is_laid_out_takes_its_place_and_what_it_replaces_is_told() {

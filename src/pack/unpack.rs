@@ -251,6 +251,7 @@ async fn bring(
 
 #[cfg(test)]
 mod tests {
+    use super::super::walk::tar_of as tar;
     // The way of a whole pack is told in `tests/cases/cli/packs.txt` and, on a real engine, in `tests/nodes/pack.rs`.
     use std::io::Write;
 
@@ -276,16 +277,6 @@ mod tests {
             snapshots: vec![],
             parts: vec![],
         }
-    }
-
-    fn tar(files: &[(&str, &str)]) -> Vec<u8> {
-        let mut tar = tar::Builder::new(Vec::new());
-        for (path, text) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
-            tar.append_data(&mut header, path, text.as_bytes()).expect("a Vec takes all");
-        }
-        tar.into_inner().expect("a Vec takes all")
     }
 
     /// A pack on disk, and a state directory.

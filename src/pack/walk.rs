@@ -5,7 +5,9 @@
 //! behind the end.
 
 use std::collections::HashSet;
+use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path};
 
 use tar::{EntryType, PaxExtensions};
@@ -59,6 +61,44 @@ pub(crate) struct Member {
     pub at: u64,
     /// Whether its owner may run it.
     pub runs: bool,
+}
+
+/// The most that is laid out of a tar.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub file_bytes: u64,
+    pub all_bytes: u64,
+    pub files: usize,
+}
+
+/// Lays files of a tar out below a folder, within bounds.
+pub(crate) struct LayOut<'a> {
+    folder: &'a Path,
+    bounds: Bounds,
+    files: usize,
+    bytes: u64,
+}
+
+impl<'a> LayOut<'a> {
+    pub fn below(folder: &'a Path, bounds: Bounds) -> Self {
+        Self { folder, bounds, files: 0, bytes: 0 }
+    }
+
+    /// Lays out a file, which nobody has laid out before.
+    pub fn lay(&mut self, member: &Member, from: &mut dyn Read) -> Result<(), Fault> {
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(member.size);
+        let Bounds { file_bytes, all_bytes, files } = self.bounds;
+        if member.size > file_bytes || self.bytes > all_bytes || self.files > files {
+            return Err(Fault::bad(format!("`{}` is more than labs have", member.path)));
+        }
+        let path = self.folder.join(&member.path);
+        fs::create_dir_all(path.parent().expect("it lies in a folder"))?;
+        let mode = if member.runs { 0o755 } else { 0o644 };
+        let mut file = fs::File::options().write(true).create_new(true).mode(mode).open(&path)?;
+        io::copy(from, &mut file)?;
+        Ok(())
+    }
 }
 
 /// Shows every member to `see`, with its bytes; what `see` leaves of them is passed over.
@@ -192,6 +232,19 @@ pub(crate) fn read_whole(member: &Member, bytes: &mut dyn Read, most: u64) -> Re
     let mut whole = Vec::new();
     bytes.read_to_end(&mut whole)?;
     Ok(whole)
+}
+
+/// A tar of plain files, for tests.
+#[cfg(test)]
+pub(super) fn tar_of<B: AsRef<[u8]>>(files: &[(&str, B)]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(bytes.as_ref().len() as u64);
+        tar.append_data(&mut header, path, bytes.as_ref()).expect("a Vec takes all");
+    }
+    tar.into_inner().expect("a Vec takes all")
 }
 
 #[cfg(test)]

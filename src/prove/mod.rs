@@ -23,15 +23,12 @@ pub use trials::{Trial, TrialKind, quick_trials, reference_steps, trials};
 use trials::{reference, step_name};
 
 use crate::attempt::{self, Accelerators, Graded, Nodes, Plan, Site, StartError, SubmitError, run_steps};
-use crate::engine::{Condition, ContainerId, FoundKind, LABEL_ATTEMPT, Labels};
 use crate::grade::{CheckVerdict, GuardState, Report, Verdict, short};
 use crate::image::Image;
 use crate::lab::{Draw, Lab, Step, VariantName, applies};
 use crate::rubric::{CheckId, GuardId, Rubric};
 use crate::store::{AttemptId, Purpose, Store, StoreError};
 
-/// Lines of the log of a node that has ended.
-const LAST_WORDS: u32 = 15;
 /// What a cheat of the standard pack has for its work in one node.
 const STANDARD_TIME_MS: u32 = 60_000;
 
@@ -289,15 +286,10 @@ impl Stage<'_> {
 
     /// What nodes that have ended by themselves said last.
     async fn last_words(&self) -> String {
-        let engine = &self.prover.site.engine;
-        let ours = Labels::from([(LABEL_ATTEMPT.to_owned(), self.attempt.to_string())]);
         let mut words = String::new();
-        for thing in engine.list(&ours).await.unwrap_or_default() {
-            if matches!(thing.kind, FoundKind::Container(condition) if condition != Condition::Running) {
-                let log = engine.logs(&ContainerId(thing.id), LAST_WORDS).await.unwrap_or_default();
-                let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-                words.push_str(&format!("; {} has ended, saying: {}", thing.name, lines.join(" | ")));
-            }
+        for (node, log) in attempt::last_words(&self.prover.site, self.attempt).await {
+            let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            words.push_str(&format!("; {node} has ended, saying: {}", lines.join(" | ")));
         }
         words
     }

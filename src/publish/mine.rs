@@ -419,12 +419,10 @@ fn beside_the_task(report: &Report) -> BesideView {
         what: line(&it.what),
         how: line(&it.how),
     });
-    let changed = beside.changed.iter().map(|(node, counts)| {
-        let counts: Vec<String> =
-            counts.iter().map(|(list, count)| format!("{count} {}", list.words(*count))).collect();
-        let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
-        format!("{node}: {counts}")
-    });
+    let changed = beside
+        .changed
+        .iter()
+        .map(|(node, counts)| format!("{node}: {}", crate::grade::Beside::counted(counts)));
     let not_known = beside.not_known.iter().map(|(node, why)| format!("{node}: {}", line(why)));
     BesideView {
         known: true,

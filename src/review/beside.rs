@@ -8,6 +8,7 @@ use serde::Serialize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::timeline::deed_words;
+use crate::evidence::Changes;
 use crate::grade::{CheckReport, CheckVerdict, Report, clean};
 use crate::lab::{Act, Draw, Lab, Solution, SolutionKind, applies};
 use crate::screen::plain;
@@ -117,6 +118,25 @@ pub fn as_checks_read_it(before: &[Report], after: &Report) -> Vec<Left> {
         }
     }
     left
+}
+
+/// What is different by the inventories of the nodes: a list for each kind of thing.
+pub fn as_inventories_tell(changes: &Changes) -> Vec<Left> {
+    let mut all: Vec<Left> = Vec::new();
+    for (node, changes) in &changes.nodes {
+        for line in changes.lines() {
+            let list = line.list.words(2);
+            let words = match line.what.is_empty() {
+                true => format!("{}: {}", line.name, line.fate.word()),
+                false => format!("{}: {}, {}", line.name, line.fate.word(), line.what),
+            };
+            match all.last_mut() {
+                Some(last) if last.node == node.as_str() && last.list == list => last.lines.push(words),
+                _ => all.push(Left { node: node.to_string(), list: list.to_owned(), lines: vec![words] }),
+            }
+        }
+    }
+    all
 }
 
 /// None where a check gave no answer.

@@ -7,6 +7,7 @@ mod beside;
 mod timeline;
 
 pub use beside::{
-    Left, SIDE_BY_SIDE, Shown, as_checks_read_it, beside, left_lines, reference, shown, shown_lines,
+    Left, SIDE_BY_SIDE, Shown, as_checks_read_it, as_inventories_tell, beside, left_lines, reference, shown,
+    shown_lines,
 };
 pub use timeline::{By, Look, Moment, Story, Summary, Timeline, What};
