@@ -329,31 +329,85 @@ fn unusable(error: std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::process::{Command, Stdio};
 
     /// Set where this test plays the program that panics.
     const PLAYS: &str = "CRASHCART_TEST_PLAYS_THE_PROGRAM";
 
-    #[test]
-    fn a_panic_gives_the_terminal_back_before_it_is_told() {
-        if std::env::var_os(PLAYS).is_some() {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-            let runtime = runtime.expect("the system gives threads");
-            let _inside = runtime.enter();
-            let mut takeover = Takeover::begin().expect("`script` makes a terminal");
-            takeover.draw(|_| panic!("an invariant of a screen does not hold")).expect("it panics");
-        }
+    /// This program once more, playing the test of that name on a terminal that `script` of util-linux makes.
+    fn on_terminal(test: &str) -> Command {
         let program = std::env::current_exe().expect("a test is a program");
-        let name = "cli::takeover::tests::a_panic_gives_the_terminal_back_before_it_is_told";
         let script = format!(
-            "before=$(stty -g); {PLAYS}=1 {} --exact {name} --nocapture; \
+            "before=$(stty -g); {PLAYS}=1 {} --exact cli::takeover::tests::{test} --nocapture; \
              [ \"$(stty -g)\" = \"$before\" ] && echo 'as found'",
             program.display()
         );
         let mut command = Command::new("script");
-        command.args(["-qec", &script, "/dev/null"]).stdin(Stdio::null());
-        command.env("TERM", "xterm").env("SHELL", "/bin/sh");
-        let output = command.output().expect("`script` of util-linux runs");
+        command.args(["-qefc", &script, "/dev/null"]).env("TERM", "xterm").env("SHELL", "/bin/sh");
+        command
+    }
+
+    fn say(text: &str) {
+        let mut out = stdout();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).expect("a terminal");
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("the system gives threads")
+    }
+
+    #[test]
+    fn a_key_pressed_while_nobody_looks_yet_is_taken_when_somebody_does() {
+        const ROUNDS: usize = 8;
+        if std::env::var_os(PLAYS).is_some() {
+            runtime().block_on(async {
+                let mut takeover = Takeover::begin().expect("`script` makes a terminal");
+                for round in 0..ROUNDS {
+                    takeover.give_back();
+                    takeover.take().expect("a terminal");
+                    say(&format!("waits {round}"));
+                    // What comes to be shown is fetched: a screen is not quick at that on every machine.
+                    std::thread::sleep(Duration::from_millis(100));
+                    let Event::Key(Key::Char('q')) = takeover.next(Duration::from_secs(2)).await else {
+                        panic!("the key of round {round} was lost");
+                    };
+                }
+                drop(takeover);
+                say("took all");
+            });
+            return;
+        }
+        let mut command = on_terminal("a_key_pressed_while_nobody_looks_yet_is_taken_when_somebody_does");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`script` of util-linux runs");
+        let (mut keys, mut screen) =
+            (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
+        let (mut told, mut some, mut round) = (String::new(), [0; 4096], 0);
+        while let Ok(read @ 1..) = screen.read(&mut some) {
+            told.push_str(&String::from_utf8_lossy(&some[..read]));
+            if told.contains(&format!("waits {round}")) {
+                keys.write_all(b"q").expect("somebody reads keys");
+                round += 1;
+            }
+        }
+        child.wait().expect("a child of ours");
+        assert!(told.contains("took all") && round == ROUNDS, "{told:?}");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        if std::env::var_os(PLAYS).is_some() {
+            let runtime = runtime();
+            let _inside = runtime.enter();
+            let mut takeover = Takeover::begin().expect("`script` makes a terminal");
+            takeover.draw(|_| panic!("an invariant of a screen does not hold")).expect("it panics");
+        }
+        let mut command = on_terminal("a_panic_gives_the_terminal_back_before_it_is_told");
+        let output = command.stdin(Stdio::null()).output().expect("`script` of util-linux runs");
         let told = String::from_utf8_lossy(&output.stdout);
         let at = |text: &str| told.find(text).unwrap_or_else(|| panic!("{text:?} in {told:?}"));
         let (taken, given, word) = (at("\x1b[?1049h"), at("\x1b[?1049l"), at("an invariant of a screen"));
