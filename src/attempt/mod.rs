@@ -38,7 +38,7 @@ pub use hint::{Hint, MOST_COST_PERCENT, cost_percent, hint};
 pub use nodes::{BringUp, BringUpError, Nodes, bring_up, find_nodes, hands, last_words, pause, restart_all};
 pub use recover::{Leftover, LeftoverKind, leftovers, recover, remove_leftover};
 pub use start::{Plan, StartError, Started, run_steps, start};
-pub use stop::{ENDED_BY_DEMO, ENDED_BY_RESET, StopError, stop};
+pub use stop::{StopError, stop};
 pub use submit::{Checked, Graded, SubmitError, check, difference, grade, judge_again, last_seen};
 pub use vigil::{Extent, Vigil};
 

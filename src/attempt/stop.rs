@@ -7,11 +7,6 @@ use crate::advice::NextStep;
 use crate::engine::{EngineError, FoundKind};
 use crate::store::{AttemptId, RecordKind, Stage, Store, StoreError};
 
-/// The note of an attempt that was ended to begin its lab anew.
-pub const ENDED_BY_RESET: &str = "reset";
-/// The note of an attempt that `crashcart demo` mended by itself.
-pub const ENDED_BY_DEMO: &str = "demo over";
-
 /// Why an attempt could not be ended wholly.
 #[derive(Debug, thiserror::Error)]
 pub enum StopError {

@@ -3,9 +3,9 @@
 use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
-use crate::attempt::{ENDED_BY_DEMO, grade, run_steps, stop};
+use crate::attempt::{grade, run_steps, stop};
 use crate::lab::{SolutionKind, applies};
-use crate::store::{AttemptRow, Purpose, Stage};
+use crate::store::{AttemptRow, ENDED_BY_DEMO, Purpose, Stage};
 
 /// The lab that shows what crashcart is.
 const LAB: &str = "shm-dataloader-bus-error";

@@ -42,6 +42,8 @@ struct Line {
     intact: bool,
     /// Recordings of its shells that lie below the state directory.
     recordings: usize,
+    /// `crashcart demo` mended it.
+    demo: bool,
 }
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
@@ -62,6 +64,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             verdict: score.map(|score| score.verdict.clone()),
             intact: store.verify_chain(&row.id)?.is_none(),
             recordings: recording::all(store.directory(), &row.id).len(),
+            demo: score.is_some_and(|score| score.demo),
             row,
         });
     }
@@ -167,6 +170,9 @@ fn unicode() -> bool {
 /// What stands at the end of a line, where there is anything to say.
 fn remarks(line: &Line, paint: Paint) -> String {
     let mut remarks = Vec::new();
+    if line.demo {
+        remarks.push("mended by the demo, counts for nothing".to_owned());
+    }
     if !line.intact {
         remarks.push(paint.bad("its records were changed"));
     }

@@ -6,18 +6,18 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::app::App;
-use super::exit::Exit;
+use super::exit::{Exit, end_by};
 use super::message::Failure;
 use super::output::Output;
-use super::takeover::{self, Event, Lent, Stay, Takeover};
+use super::takeover::{Event, Lent, Stay, Takeover};
 use crate::grade::{Report, RoleVerdict, scorecard};
 use crate::lab::{Lab, LabName};
 use crate::progress::schedule::spoken_due;
-use crate::progress::{Offer, plan};
+use crate::progress::{Offer, Past, plan};
 use crate::rubric::Role;
 use crate::screen::Look;
 use crate::screen::home::{self as screen, Act, Home};
-use crate::store::{AttemptRow, Purpose, RecordKind, Stage, Store};
+use crate::store::{AttemptRow, Purpose, RecordKind, Score, Stage, Store};
 use crate::units::spoken_duration;
 
 /// Time after which what other crashcarts did is looked for.
@@ -31,7 +31,8 @@ pub fn wanted(output: &Output) -> bool {
 pub fn run(app: &mut App) -> Result<Exit, Failure> {
     let store = app.store()?;
     let mut files = Files::read(app)?;
-    let mut home = Home::new(state(app, &store, &files)?);
+    let mut graded = Graded::read(app, &store)?;
+    let mut home = Home::new(state(app, &store, &files, &graded)?);
     let look = Look { colour: app.output.colour };
     // Within the runtime: it listens for keys and signals.
     let mut takeover = app.block_on(async { Takeover::begin() })?;
@@ -44,12 +45,13 @@ pub fn run(app: &mut App) -> Result<Exit, Failure> {
                 None
             }
             Event::Draw => {
-                home.renew(state(app, &store, &files)?);
+                graded.renew(app, &store)?;
+                home.renew(state(app, &store, &files, &graded)?);
                 None
             }
             Event::End(number) => {
                 drop(takeover);
-                return Ok(takeover::end_by(number));
+                return Ok(end_by(number));
             }
         };
         match act {
@@ -68,11 +70,12 @@ pub fn run(app: &mut App) -> Result<Exit, Failure> {
                 match app.block_on(takeover.lend(&arguments, stay))? {
                     Lent::Told(number) => {
                         drop(takeover);
-                        return Ok(takeover::end_by(number));
+                        return Ok(end_by(number));
                     }
                     Lent::Ended => {
                         files = Files::read(app)?;
-                        home.renew(state(app, &store, &files)?);
+                        graded.renew(app, &store)?;
+                        home.renew(state(app, &store, &files, &graded)?);
                     }
                 }
             }
@@ -115,14 +118,37 @@ impl Files {
     }
 }
 
+/// What was graded so far: read anew only where another crashcart wrote, for it grows with every attempt.
+struct Graded {
+    /// As [`Store::changes`].
+    changes: i64,
+    past: Past,
+    best: BTreeMap<String, Score>,
+}
+
+impl Graded {
+    fn read(app: &mut App, store: &Store) -> Result<Self, Failure> {
+        // First, so that what is written meanwhile is read the next time.
+        let changes = store.changes()?;
+        let best = super::list::best(store, app.catalog()?.collection())?;
+        Ok(Self { changes, past: super::path::past(store)?, best })
+    }
+
+    fn renew(&mut self, app: &mut App, store: &Store) -> Result<(), Failure> {
+        if store.changes()? != self.changes {
+            *self = Self::read(app, store)?;
+        }
+        Ok(())
+    }
+}
+
 /// What the screen shows now.
-fn state(app: &mut App, store: &Store, files: &Files) -> Result<screen::State, Failure> {
-    let best = super::list::best(store, app.catalog()?.collection())?;
+fn state(app: &App, store: &Store, files: &Files, graded: &Graded) -> Result<screen::State, Failure> {
+    let Graded { past, best, .. } = graded;
     let passed = |name: &str| best.get(name).is_some_and(|score| score.verdict == "passed");
-    let past = super::path::past(store)?;
     let today = past.day(app.clock.now_ms());
     let followed = super::path::followed(store, &files.roles)?;
-    let advice = super::next::advice(store, &past, followed, &files.offers, today)?;
+    let advice = super::next::advice(store, past, followed, &files.offers, today)?;
     let mut running = Vec::new();
     for row in store.attempts()? {
         if row.purpose == Purpose::Learn {
@@ -182,7 +208,7 @@ fn state(app: &mut App, store: &Store, files: &Files) -> Result<screen::State, F
             .into_iter()
             .map(|(name, (passed, labs))| screen::Track { name, passed, labs })
             .collect(),
-        returns: plan(followed, &past, &files.offers, today)
+        returns: plan(followed, past, &files.offers, today)
             .returns
             .into_iter()
             .map(|back| screen::Return {

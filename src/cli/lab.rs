@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use super::app::{App, Fit};
-use super::exit::Exit;
+use super::exit::{Exit, asked_to_end, end_by};
 use super::message::Failure;
 use super::output::table;
+use crate::attempt::recover;
 use crate::carried;
 use crate::collection::{Collection, Freshness, Source};
 use crate::image::ImageCatalog;
@@ -350,7 +351,30 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
         why.iter().for_each(|why| output.talk(format!("        {why}")));
         outcome.again.iter().for_each(|why| output.talk(format!("        played a second time: {why}")));
     };
-    let outcomes = app.block_on(prove(&prover, &labs, all, jobs, &told));
+    let proved = async {
+        tokio::select! {
+            outcomes = prove(&prover, &labs, all, jobs, &told) => Ok(outcomes),
+            number = asked_to_end() => Err(number),
+        }
+    };
+    let outcomes = match app.block_on(proved) {
+        Ok(outcomes) => outcomes,
+        // The trials that were being played are over: their locks are free.
+        Err(number) => {
+            app.output.talk(
+                "ending: the nodes of trials that were being played are removed; \
+                 asked once more, they are left to the next command",
+            );
+            let Prover { site, .. } = prover;
+            app.block_on(async {
+                tokio::select! {
+                    removed = recover(&site, &mut store) => removed.map(drop),
+                    _ = asked_to_end() => Ok(()),
+                }
+            })?;
+            return Ok(end_by(number));
+        }
+    };
     if let Some(path) = &args.junit {
         write(path, &junit(&outcomes))?;
     }

@@ -131,7 +131,7 @@ pub fn best(store: &Store, collection: Option<&str>) -> Result<BTreeMap<String, 
     let mut best: BTreeMap<String, Score> = BTreeMap::new();
     let name = |source: Option<&str>| source.map(|it| it.split('#').next().unwrap_or(it).to_owned());
     for score in store.scores()? {
-        if name(score.collection.as_deref()) != name(collection) {
+        if score.demo || name(score.collection.as_deref()) != name(collection) {
             continue;
         }
         let worth = |score: &Score| (score.verdict == "passed", score.earned);

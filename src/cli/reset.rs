@@ -3,8 +3,8 @@
 use super::app::App;
 use super::exit::Exit;
 use super::message::Failure;
-use crate::attempt::{ENDED_BY_RESET, stop};
-use crate::store::{AttemptRow, Purpose, RecordKind, Stage, Store};
+use crate::attempt::stop;
+use crate::store::{AttemptRow, ENDED_BY_RESET, Purpose, RecordKind, Stage, Store};
 
 /// Begin the lab anew: a new attempt with the same fault, unless another is asked for
 #[derive(Debug, clap::Args)]

@@ -251,14 +251,6 @@ enum Ran {
     Told(i32),
 }
 
-/// Ends this process by the signal that asked for it, as if we had never listened: whoever waits for us sees that.
-/// The terminal must have been given back.
-pub fn end_by(number: i32) -> Exit {
-    let _ = signal_hook::low_level::emulate_default_handler(number);
-    // Reached only where the signal could not be raised.
-    Exit::Machine
-}
-
 enum Told {
     Suspend,
     End(i32),

@@ -5,12 +5,12 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::app::{App, Open};
-use super::exit::Exit;
+use super::exit::{Exit, end_by};
 use super::home::arguments;
 use super::message::Failure;
 use super::output::Paint;
 use super::report;
-use super::takeover::{self, Event, Lent, Stay, Takeover};
+use super::takeover::{Event, Lent, Stay, Takeover};
 use super::tmux;
 use crate::advice::chain;
 use crate::attempt::{BringUpError, Extent, Nodes, Site, Vigil, check, find_nodes};
@@ -224,7 +224,7 @@ fn live(app: &mut App, args: &Args) -> Result<Exit, Failure> {
                     Step::Act(act) => act,
                     Step::End(number) => {
                         drop(takeover);
-                        return Ok(takeover::end_by(number));
+                        return Ok(end_by(number));
                     }
                     Step::Late | Step::Seen(_) => continue,
                 }
@@ -232,7 +232,7 @@ fn live(app: &mut App, args: &Args) -> Result<Exit, Failure> {
             Step::Act(act) => act,
             Step::End(number) => {
                 drop(takeover);
-                return Ok(takeover::end_by(number));
+                return Ok(end_by(number));
             }
         };
         match act {
@@ -259,7 +259,7 @@ fn live(app: &mut App, args: &Args) -> Result<Exit, Failure> {
                 let arguments: Vec<OsString> = arguments(app, &words);
                 if let Lent::Told(number) = app.block_on(takeover.lend(&arguments, Stay::UntilKey))? {
                     drop(takeover);
-                    return Ok(takeover::end_by(number));
+                    return Ok(end_by(number));
                 }
                 pause = every;
                 // After a reset it is another attempt at the same lab.

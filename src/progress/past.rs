@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::schedule::{Turn, Went};
-use crate::attempt::{ENDED_BY_DEMO, ENDED_BY_RESET};
 use crate::grade::{Report, Verdict};
-use crate::store::{AttemptId, AttemptRow, Purpose, RecordKind, Stage, Store, StoreError};
+use crate::store::{
+    AttemptId, AttemptRow, ENDED_BY_DEMO, ENDED_BY_RESET, Purpose, RecordKind, Stage, Store, StoreError,
+};
 
 /// With less than this, in percent of the points that could be told, a lab that was passed was hard.
 const CLEAN_PERCENT: u64 = 90;
@@ -101,10 +102,10 @@ impl Past {
     }
 
     /// The best grading of each lab, as roles count it: one that passed before one that did not, then by points;
-    /// of equal ones the newest.
+    /// of equal ones the newest. What the demo mended is nobody's.
     pub fn best(&self) -> BTreeMap<&str, &Report> {
         let mut best: BTreeMap<&str, (&Report, u64)> = BTreeMap::new();
-        for tried in &self.tried {
+        for tried in self.tried.iter().filter(|tried| !tried.demo) {
             for grading in &tried.gradings {
                 let worth =
                     |report: &Report, at_ms| (report.verdict == Verdict::Passed, report.totals.earned, at_ms);

@@ -7,10 +7,9 @@ use jiff::tz::TimeZone;
 
 use super::schedule::Went;
 use super::*;
-use crate::attempt::{ENDED_BY_DEMO, ENDED_BY_RESET};
 use crate::grade::{FORMAT, GuardReport, GuardState, Report, Totals, Verdict};
 use crate::rubric::{Effect, Phase, Points, Role, Skill};
-use crate::store::{AttemptId, NewAttempt, Purpose, RecordKind, Stage, Store};
+use crate::store::{AttemptId, ENDED_BY_DEMO, ENDED_BY_RESET, NewAttempt, Purpose, RecordKind, Stage, Store};
 
 const DAY: u64 = 86_400_000;
 /// Noon of the first of January 2026.
@@ -374,6 +373,9 @@ fn what_the_demo_mended_says_nothing_of_the_learner() {
     assert_eq!((labs(&plan), plan.next[0].kind), (vec!["shown"], Kind::New));
     assert_eq!((plan.skills[0].strength, plan.returns.len()), (Strength::Untried, 0));
     assert!(series(&learner.past()).is_empty());
+    assert!(learner.past().best().is_empty());
+    let scores = learner.store.scores().expect("scores");
+    assert!(scores.len() == 1 && scores[0].demo, "{scores:?}");
 }
 
 #[test]

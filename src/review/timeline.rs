@@ -379,7 +379,16 @@ impl Summary {
             .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));
         let counted: Vec<String> = counted.collect();
         told("with", (!counted.is_empty()).then(|| counted.join(", ")));
-        told("time used", Some(spoken_duration(self.total_ms)));
+        let after = self.passed_ms.map_or(0, |passed_ms| self.total_ms.saturating_sub(passed_ms));
+        let used = spoken_duration(self.total_ms);
+        // Who looks around on mended nodes is not slow.
+        told(
+            "time used",
+            Some(match after {
+                ..60_000 => used,
+                _ => format!("{used}, {} of it after passing", spoken_duration(after)),
+            }),
+        );
         lines
     }
 }

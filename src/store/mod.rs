@@ -21,7 +21,7 @@ use crate::advice::NextStep;
 use crate::units::hex;
 
 pub use attempt::{AttemptId, AttemptRow, NewAttempt, Purpose, Stage};
-pub use record::{ChainBreak, Record, RecordKind};
+pub use record::{ChainBreak, ENDED_BY_DEMO, ENDED_BY_RESET, Record, RecordKind};
 pub use score::Score;
 
 /// Migrations in order; the file's `user_version` says how many it has had.
@@ -127,6 +127,11 @@ impl Store {
         let canonical = self.directory.canonicalize().unwrap_or_else(|_| self.directory.clone());
         let digest = sha2::Sha256::digest(canonical.as_os_str().as_encoded_bytes());
         hex(&digest[..6])
+    }
+
+    /// A number that is another one as soon as another crashcart has written to the file.
+    pub fn changes(&self) -> Result<i64, StoreError> {
+        self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(|e| self.error(e))
     }
 
     /// Checks the whole file, slowly. For `doctor`.

@@ -30,6 +30,11 @@ kept! {
     }
 }
 
+/// The note of an attempt that was ended to begin its lab anew.
+pub const ENDED_BY_RESET: &str = "reset";
+/// The note of an attempt that `crashcart demo` mended by itself.
+pub const ENDED_BY_DEMO: &str = "demo over";
+
 /// One record, as stored.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {

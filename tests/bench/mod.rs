@@ -437,6 +437,13 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// Sends it a signal.
+    pub fn told(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
+        assert!(sent.success(), "{signal}");
+    }
+
     /// Ends it as `kill -9` does.
     pub fn killed(mut self) {
         self.child.kill().expect("a child of ours");
@@ -506,9 +513,14 @@ impl Ran<'_> {
         self.output.status.code()
     }
 
+    /// The signal that ended it.
+    pub fn signal(&self) -> Option<i32> {
+        self.output.status.signal()
+    }
+
     /// Whether SIGKILL ended it.
     pub fn was_killed(&self) -> bool {
-        self.output.status.signal() == Some(9)
+        self.signal() == Some(9)
     }
 
     /// What it printed, masked.

@@ -242,6 +242,26 @@ fn a_proof_killed_anywhere_leaves_no_trial() {
 }
 
 #[test]
+fn a_proof_that_is_asked_to_end_removes_its_nodes_first() {
+    for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1)] {
+        let bench = Bench::new().lab("key-exposed");
+        // In the middle of a trial, with its network and one of its nodes made.
+        bench.faults(json!({ "create": { "at": 2, "hang": true } }));
+        let proving = bench.begin("lab prove key-exposed --seeds 1 --jobs 1");
+        while bench.engine_state()["counts"]["create"].as_u64().unwrap_or(0) < 2 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(!bench.objects().is_empty(), "{name}: the trial has no nodes yet");
+        proving.told(name);
+        let ran = proving.ends();
+        assert_eq!(ran.signal(), Some(number), "{name}: {:?}", ran.printed());
+        assert!(ran.printed().stderr.contains("are removed"), "{name}: {:?}", ran.printed());
+        assert_eq!(bench.objects(), [""; 0], "{name}");
+        assert!(bench.attempts().is_empty(), "{name}: a trial is kept: {:?}", bench.attempts());
+    }
+}
+
+#[test]
 fn what_cannot_be_removed_keeps_nobody_from_another_lab() {
     let bench = Bench::new().lab("key-exposed").lab("key-forgotten");
     bench.run("start key-exposed").succeeds();
