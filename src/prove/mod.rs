@@ -106,9 +106,9 @@ pub struct Prover<'a> {
     pub gradings: u32,
 }
 
-/// Plays all trials and tells of each as it ends: `side_by_side` at a time, and after those the trials of labs with
-/// guests, half as many. A guest without KVM keeps a processor busy for as long as it boots, and what is judged
-/// beside it would be judged late.
+/// Plays all trials and tells of each as it ends: `side_by_side` at a time, one lab's between the others', and after
+/// those the trials of labs with guests, half as many. A guest without KVM keeps a processor busy for as long as it
+/// boots, and what is judged beside it would be judged late.
 pub async fn prove(
     prover: &Prover<'_>,
     labs: &[(Lab, Rubric)],
@@ -120,7 +120,7 @@ pub async fn prove(
         labs.iter().find(|(lab, _)| lab.name.as_str() == trial.lab).expect("trials are of these labs")
     };
     let (guests, containers): (Vec<_>, Vec<_>) =
-        trials.into_iter().enumerate().partition(|(_, trial)| of(trial).0.has_guest());
+        mixed(trials).into_iter().partition(|(_, trial)| of(trial).0.has_guest());
     let mut outcomes: Vec<(usize, Outcome)> = Vec::new();
     for (trials, at_once) in [(containers, side_by_side), (guests, side_by_side / 2)] {
         let played = futures_util::stream::iter(trials)
@@ -135,6 +135,25 @@ pub async fn prove(
     }
     outcomes.sort_by_key(|(index, _)| *index);
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Trials with their places, ordered so that those of one lab are far from each other: some labs take a processor
+/// for minutes where others wait, and side by side with themselves those would be judged late.
+fn mixed(trials: Vec<Trial>) -> Vec<(usize, Trial)> {
+    let mut of_lab: BTreeMap<String, usize> = BTreeMap::new();
+    for trial in &trials {
+        *of_lab.entry(trial.lab.clone()).or_default() += 1;
+    }
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut placed: Vec<(f64, usize, Trial)> = Vec::new();
+    for (place, trial) in trials.into_iter().enumerate() {
+        let nth = seen.entry(trial.lab.clone()).or_default();
+        *nth += 1;
+        // Each lab's trials are spread over the whole, however many it has.
+        placed.push((*nth as f64 / (of_lab[&trial.lab] + 1) as f64, place, trial));
+    }
+    placed.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+    placed.into_iter().map(|(_, place, trial)| (place, trial)).collect()
 }
 
 /// Plays one trial from start to stop.
@@ -499,6 +518,23 @@ fn told(error: &StartError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn trials_of_one_lab_are_played_between_those_of_others() {
+        let trial = |lab: &str| Trial {
+            lab: lab.into(),
+            variant: "one".parse().expect("a name"),
+            seed: 1,
+            kind: TrialKind::Pristine,
+        };
+        let labs = ["a", "a", "a", "a", "b", "b", "c"];
+        let mixed = mixed(labs.map(trial).into());
+        let order: Vec<&str> = mixed.iter().map(|(_, trial)| trial.lab.as_str()).collect();
+        assert_eq!(order, ["a", "b", "a", "c", "a", "b", "a"]);
+        let mut places: Vec<usize> = mixed.iter().map(|(place, _)| *place).collect();
+        places.sort();
+        assert_eq!(places, (0..labs.len()).collect::<Vec<_>>());
+    }
 
     #[test]
     fn a_step_goes_from_its_mark_to_the_next() {

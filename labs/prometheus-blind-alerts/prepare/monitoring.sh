@@ -94,6 +94,13 @@ receivers:
 CONF
 # Resent after seconds: what fires in the first moments of a Prometheus finds no alertmanager yet.
 echo 'ARGS="--storage.tsdb.retention.time=2d --rules.alert.resend-delay=5s"' > /etc/default/prometheus
-echo 'ARGS="--cluster.listen-address="' > /etc/default/prometheus-alertmanager
+# Whom it has told what goes with it. Kept over a restart, a page that nobody took back before would keep the next one
+# of its kind from being sent for twelve hours.
+echo 'ARGS="--cluster.listen-address= --storage.path=/run/alertmanager"' > /etc/default/prometheus-alertmanager
+mkdir /etc/systemd/system/prometheus-alertmanager.service.d
+cat > /etc/systemd/system/prometheus-alertmanager.service.d/memory.conf <<'UNIT'
+[Service]
+RuntimeDirectory=alertmanager
+UNIT
 systemctl daemon-reload
 systemctl enable --now pager prometheus-alertmanager prometheus
