@@ -85,9 +85,9 @@ pub fn trials(lab: &Lab, rubric: &Rubric, seed: u64) -> Vec<Trial> {
     of_lab(lab, seed, kinds)
 }
 
-/// What a change most often breaks, of many labs, with one seed: of each lab one variant's broken state and two variants'
-/// references; one alternative, one half-solution, one wrong fix, one cheat of its own and one of the standard
-/// pack. Of labs with guests, one variant of two labs, graded broken and then mended on the same node, for starts are
+/// What a change most often breaks, of many labs, with one seed: of each lab one variant's broken state and its
+/// reference; one alternative, or another variant's reference where there is none; one half-solution, one wrong fix, and
+/// one cheat, of its own or of the standard pack. Of labs with guests, one variant of two labs, graded broken and then mended on the same node, for starts are
 /// dear there; in containers not, for every grading restarts, and some of those labs are about what a restart ends. What
 /// is picked depends on what is in the labs' folders, and is the same until that changes.
 pub fn quick_trials(labs: &[(Lab, Rubric)]) -> Vec<Trial> {
@@ -105,14 +105,11 @@ pub fn quick_trials(labs: &[(Lab, Rubric)]) -> Vec<Trial> {
 
 fn quick(lab: &Lab, rubric: &Rubric) -> Vec<Trial> {
     let pick = draw(lab);
-    let mut kinds: Vec<(VariantName, TrialKind)> = Vec::new();
-    for turn in 0..lab.variants.len().min(2) {
-        let variant = variant_at(lab, pick.wrapping_add(turn));
-        if turn == 0 {
-            kinds.push((variant.clone(), TrialKind::Pristine));
-        }
-        kinds.push((variant.clone(), TrialKind::Solution { name: reference(lab, variant).name.clone() }));
-    }
+    let solved = |variant: &VariantName| {
+        (variant.clone(), TrialKind::Solution { name: reference(lab, variant).name.clone() })
+    };
+    let variant = variant_at(lab, pick);
+    let mut kinds = vec![(variant.clone(), TrialKind::Pristine), solved(variant)];
     // One of the variants that something applies to.
     let on = |variants: &[VariantName]| {
         let fitting: Vec<_> =
@@ -124,6 +121,8 @@ fn quick(lab: &Lab, rubric: &Rubric) -> Vec<Trial> {
         && let Some(variant) = on(&other.variants)
     {
         kinds.push((variant, TrialKind::Solution { name: other.name.clone() }));
+    } else if lab.variants.len() > 1 {
+        kinds.push(solved(variant_at(lab, pick.wrapping_add(1))));
     }
     let halves: Vec<_> = lab.halves.iter().collect();
     if let Some(half) = turn(&halves, pick)
@@ -131,15 +130,17 @@ fn quick(lab: &Lab, rubric: &Rubric) -> Vec<Trial> {
     {
         kinds.push((variant, TrialKind::Half { name: half.name.clone(), points: half.points }));
     }
-    for kind in [WrongKind::Wrong, WrongKind::Cheat] {
+    let mut refuse = |kind: WrongKind| {
         let wrongs: Vec<_> = lab.wrongs.iter().filter(|it| it.kind == kind).collect();
-        if let Some(wrong) = turn(&wrongs, pick)
-            && let Some(variant) = on(&wrong.variants)
-        {
-            kinds.push((variant, refused(wrong)));
-        }
-    }
-    if let Some(cheat) = turn(&Standard::of(lab, rubric), pick) {
+        let wrong = turn(&wrongs, pick).and_then(|wrong| Some((on(&wrong.variants)?, refused(wrong))));
+        let some = wrong.is_some();
+        kinds.extend(wrong);
+        some
+    };
+    refuse(WrongKind::Wrong);
+    let standard = Standard::of(lab, rubric);
+    let own = (standard.is_empty() || pick.is_multiple_of(2)) && refuse(WrongKind::Cheat);
+    if let Some(cheat) = turn(&standard, pick / 2).filter(|_| !own) {
         kinds.push((variant_at(lab, pick).clone(), TrialKind::Standard { cheat: *cheat }));
     }
     of_lab(lab, 1, kinds)
