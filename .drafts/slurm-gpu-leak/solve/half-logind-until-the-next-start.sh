@@ -1,0 +1,2 @@
+# Holds as long as /run does.
+systemctl mask --runtime --now systemd-logind

@@ -1,0 +1,2 @@
+#: step sessions stay where they are
+DEBIAN_FRONTEND=noninteractive pam-auth-update --disable systemd

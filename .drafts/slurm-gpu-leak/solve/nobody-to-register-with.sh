@@ -1,0 +1,2 @@
+# pam_systemd is optional: without logind it does nothing.
+systemctl mask --now systemd-logind

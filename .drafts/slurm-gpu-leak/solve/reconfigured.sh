@@ -1,0 +1,3 @@
+# The daemons are told, and not restarted.
+sed -i 's/^ConstrainCores=yes/&\nConstrainDevices=Yes/' /etc/slurm/cgroup.conf
+scontrol reconfigure
