@@ -2,7 +2,7 @@
 //! that it ended by that.
 
 use futures_util::future::select_all;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -26,19 +26,33 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
-/// Waits until somebody asks that this process ends: ctrl-C, or whoever manages processes. Gives the signal's number.
-/// From the first call on such signals end nothing by themselves.
-pub async fn asked_to_end() -> i32 {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let asked = kinds.into_iter().map(|kind| {
-        Box::pin(async move {
-            // Where there is no listening, a signal ends the process as ever.
-            let Ok(mut asked) = signal(kind) else { return std::future::pending().await };
-            asked.recv().await;
-            kind.as_raw_value()
-        })
-    });
-    select_all(asked).await.0
+/// Signals by which somebody asks that this process ends. While it is there, they end nothing by themselves, and none
+/// is missed between two waits.
+pub struct Asked(Vec<(SignalKind, Signal)>);
+
+impl Asked {
+    /// Ctrl-C, whoever manages processes, and a terminal that goes.
+    pub const USUAL: [SignalKind; 3] =
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+
+    /// Call it within the runtime.
+    pub fn listen(kinds: &[SignalKind]) -> std::io::Result<Self> {
+        Ok(Self(kinds.iter().map(|kind| Ok((*kind, signal(*kind)?))).collect::<std::io::Result<_>>()?))
+    }
+
+    /// Waits for one; gives its number.
+    pub async fn next(&mut self) -> i32 {
+        let asked = self.0.iter_mut().map(|(kind, signal)| {
+            let number = kind.as_raw_value();
+            Box::pin(async move {
+                match signal.recv().await {
+                    Some(()) => number,
+                    None => std::future::pending().await,
+                }
+            })
+        });
+        select_all(asked).await.0
+    }
 }
 
 /// Ends this process by the signal that asked for it, as if we had never listened: whoever waits for us sees that.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::app::{App, Fit};
-use super::exit::{Exit, asked_to_end, end_by};
+use super::exit::{Asked, Exit, end_by};
 use super::message::Failure;
 use super::output::table;
 use crate::attempt::recover;
@@ -351,10 +351,18 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
         why.iter().for_each(|why| output.talk(format!("        {why}")));
         outcome.again.iter().for_each(|why| output.talk(format!("        played a second time: {why}")));
     };
+    let asked = app.block_on(async { Asked::listen(&Asked::USUAL) });
+    let mut asked = asked.map_err(|error| {
+        Failure::plain(
+            Exit::Machine,
+            format!("could not listen for ctrl-C: {error}"),
+            "see what this process may not do",
+        )
+    })?;
     let proved = async {
         tokio::select! {
             outcomes = prove(&prover, &labs, all, jobs, &told) => Ok(outcomes),
-            number = asked_to_end() => Err(number),
+            number = asked.next() => Err(number),
         }
     };
     let outcomes = match app.block_on(proved) {
@@ -369,7 +377,7 @@ fn run_prove(app: &mut App, args: &ProveArgs) -> Result<Exit, Failure> {
             app.block_on(async {
                 tokio::select! {
                     removed = recover(&site, &mut store) => removed.map(drop),
-                    _ = asked_to_end() => Ok(()),
+                    _ = asked.next() => Ok(()),
                 }
             })?;
             return Ok(end_by(number));

@@ -25,7 +25,7 @@ use rustix::process::{getpgrp, getsid, kill_current_process_group};
 use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::exit::Exit;
+use super::exit::{Asked, Exit};
 use super::message::Failure;
 use crate::screen::Key;
 
@@ -258,33 +258,20 @@ enum Told {
 
 /// Signals that would leave the terminal taken.
 struct Signals {
-    ending: Vec<(SignalKind, Signal)>,
+    ending: Asked,
     suspend: Signal,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
-        let kinds =
-            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()];
-        let ending =
-            kinds.into_iter().map(|kind| Ok((kind, signal(kind)?))).collect::<std::io::Result<_>>()?;
+        let ending = Asked::listen(&[&Asked::USUAL[..], &[SignalKind::quit()]].concat())?;
         let suspend = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?;
         Ok(Self { ending, suspend })
     }
 
     async fn next(&mut self) -> Told {
-        let ending = self.ending.iter_mut().map(|(kind, signal)| {
-            let number = kind.as_raw_value();
-            Box::pin(async move {
-                match signal.recv().await {
-                    Some(()) => number,
-                    None => std::future::pending().await,
-                }
-            })
-        });
-        let ending = futures_util::future::select_all(ending);
         tokio::select! {
-            (number, _, _) = ending => Told::End(number),
+            number = self.ending.next() => Told::End(number),
             Some(()) = self.suspend.recv() => Told::Suspend,
         }
     }

@@ -87,9 +87,10 @@ pub fn trials(lab: &Lab, rubric: &Rubric, seed: u64) -> Vec<Trial> {
 
 /// What a change most often breaks, of many labs, with one seed: of each lab one variant's broken state and its
 /// reference; one alternative, or another variant's reference where there is none; one half-solution, one wrong fix, and
-/// one cheat, of its own or of the standard pack. Of labs with guests, one variant of two labs, graded broken and then mended on the same node, for starts are
-/// dear there; in containers not, for every grading restarts, and some of those labs are about what a restart ends. What
-/// is picked depends on what is in the labs' folders, and is the same until that changes.
+/// one cheat, of its own or of the standard pack. Of labs with guests, one variant of two labs, graded broken and then
+/// mended on the same node, for starts are dear there; in containers not, for every grading restarts, and some of those
+/// labs are about what a restart ends. What is picked depends on what is in the labs' folders, and is the same until
+/// that changes.
 pub fn quick_trials(labs: &[(Lab, Rubric)]) -> Vec<Trial> {
     let (guests, containers): (Vec<_>, Vec<_>) = labs.iter().partition(|(lab, _)| lab.has_guest());
     let mut all: Vec<Trial> = containers.iter().flat_map(|(lab, rubric)| quick(lab, rubric)).collect();
@@ -130,19 +131,15 @@ fn quick(lab: &Lab, rubric: &Rubric) -> Vec<Trial> {
     {
         kinds.push((variant, TrialKind::Half { name: half.name.clone(), points: half.points }));
     }
-    let mut refuse = |kind: WrongKind| {
+    let refusal = |kind: WrongKind| {
         let wrongs: Vec<_> = lab.wrongs.iter().filter(|it| it.kind == kind).collect();
-        let wrong = turn(&wrongs, pick).and_then(|wrong| Some((on(&wrong.variants)?, refused(wrong))));
-        let some = wrong.is_some();
-        kinds.extend(wrong);
-        some
+        turn(&wrongs, pick).and_then(|wrong| Some((on(&wrong.variants)?, refused(wrong))))
     };
-    refuse(WrongKind::Wrong);
-    let standard = Standard::of(lab, rubric);
-    let own = (standard.is_empty() || pick.is_multiple_of(2)) && refuse(WrongKind::Cheat);
-    if let Some(cheat) = turn(&standard, pick / 2).filter(|_| !own) {
-        kinds.push((variant_at(lab, pick).clone(), TrialKind::Standard { cheat: *cheat }));
-    }
+    kinds.extend(refusal(WrongKind::Wrong));
+    let own = refusal(WrongKind::Cheat);
+    let standard = turn(&Standard::of(lab, rubric), pick / 2)
+        .map(|cheat| (variant.clone(), TrialKind::Standard { cheat: *cheat }));
+    kinds.extend(if pick.is_multiple_of(2) { own.or(standard) } else { standard.or(own) });
     of_lab(lab, 1, kinds)
 }
 

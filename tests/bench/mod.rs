@@ -201,9 +201,9 @@ impl Bench {
         log.iter().filter_map(name).collect()
     }
 
-    /// Operations of the engine so far.
-    pub fn operations(&self) -> u64 {
-        self.engine_state()["counts"]["any"].as_u64().unwrap_or(0)
+    /// Operations of the engine so far: of one name, or `any`.
+    pub fn operations(&self, name: &str) -> u64 {
+        self.engine_state()["counts"][name].as_u64().unwrap_or(0)
     }
 
     /// Mends every node, as a learner in its shell would.
@@ -428,10 +428,10 @@ impl<'a> Running<'a> {
         Ran { bench, words, output: Output { status, stdout, stderr: said } }
     }
 
-    /// Waits until the engine has been asked this often altogether.
-    pub fn until_operations(&self, count: u64) {
+    /// Waits until the engine has been asked this often: for one thing, or for `any`.
+    pub fn until_operations(&self, name: &str, count: u64) {
         let began = Instant::now();
-        while self.bench.operations() < count {
+        while self.bench.operations(name) < count {
             assert!(began.elapsed() < PATIENCE, "`crashcart {}` never gets that far", self.words);
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -439,9 +439,7 @@ impl<'a> Running<'a> {
 
     /// Sends it a signal.
     pub fn told(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{signal}"), &pid]).status().expect("kill runs");
-        assert!(sent.success(), "{signal}");
+        send(signal, &self.child.id().to_string());
     }
 
     /// Ends it as `kill -9` does.
@@ -449,6 +447,12 @@ impl<'a> Running<'a> {
         self.child.kill().expect("a child of ours");
         self.child.wait().expect("a child of ours");
     }
+}
+
+/// Sends a process a signal.
+pub fn send(signal: &str, pid: &str) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), pid]).status().expect("kill runs");
+    assert!(sent.success(), "{signal}");
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -21,10 +21,10 @@ fn at_every_operation(
     let kept = bench.keep();
     for n in 1..200 {
         bench.restore(&kept);
-        let so_far = bench.operations();
+        let so_far = bench.operations("any");
         bench.faults(fault(so_far + n));
         let ran = bench.run(words);
-        let asked = bench.operations() - so_far;
+        let asked = bench.operations("any") - so_far;
         bench.faults(json!({}));
         if asked < n {
             assert_eq!(ran.code(), Some(expected as i32), "without a fault: {:?}", ran.printed());
@@ -248,9 +248,7 @@ fn a_proof_that_is_asked_to_end_removes_its_nodes_first() {
         // In the middle of a trial, with its network and one of its nodes made.
         bench.faults(json!({ "create": { "at": 2, "hang": true } }));
         let proving = bench.begin("lab prove key-exposed --seeds 1 --jobs 1");
-        while bench.engine_state()["counts"]["create"].as_u64().unwrap_or(0) < 2 {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        proving.until_operations("create", 2);
         assert!(!bench.objects().is_empty(), "{name}: the trial has no nodes yet");
         proving.told(name);
         let ran = proving.ends();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, send};
 
 /// Enters and leaves the alternate screen.
 const TAKEN: &str = "\x1b[?1049h";
@@ -64,8 +64,7 @@ impl OnTerminal {
     /// Sends a signal to crashcart.
     fn signal(&self, name: &str) -> &Self {
         let pid = std::fs::read_to_string(format!("{}.pid", self.told.display())).expect("it runs");
-        let sent = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().expect("kill runs");
-        assert!(sent.success(), "{name}");
+        send(name, pid.trim());
         self
     }
 

@@ -42,10 +42,7 @@ fn a_start_that_is_under_way_is_not_taken_for_a_killed_one() {
     // It hangs in the second container's making, holding its lock.
     bench.faults(json!({ "create": { "at": 2, "hang": true } }));
     let hanging = bench.begin("start key-exposed");
-    hanging.until_operations(1);
-    while bench.engine_state()["counts"]["create"].as_u64().unwrap_or(0) < 2 {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    hanging.until_operations("create", 2);
     let objects = bench.objects();
     let printed = bench.run("start key-exposed").fails(Exit::Machine);
     assert!(
