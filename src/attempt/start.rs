@@ -58,6 +58,8 @@ pub struct Plan<'a> {
     pub accelerators: Accelerators,
     /// Finish this attempt, whose start was interrupted, instead of making a new one.
     pub again: Option<AttemptId>,
+    /// Write down what stands on the nodes when they are handed over, so that it can be said later what else changed.
+    pub takes_stock: bool,
 }
 
 /// An attempt whose nodes stand, broken.
@@ -263,7 +265,8 @@ async fn raise(
         turn.pass();
     }
 
-    let collector = Collector::new(plan.rubric, &plan.draw, attempt).taking_stock();
+    let collector = Collector::new(plan.rubric, &plan.draw, attempt);
+    let collector = if plan.takes_stock { collector.taking_stock() } else { collector };
     let baseline = async {
         if alone {
             let errands = scripts

@@ -360,6 +360,7 @@ pub fn plan<'a>(
         images,
         agent_volume,
         again: None,
+        takes_stock: true,
     }
 }
 

@@ -197,6 +197,7 @@ pub fn begin(app: &mut App, store: &mut Store, args: &Args) -> Result<Begun, Fai
         agent_volume: &volume,
         accelerators: args.accelerators,
         again,
+        takes_stock: true,
     };
     app.output.talk(format!("starting {} …", lab.name));
     let before = app.clock.now_ms();

@@ -195,6 +195,7 @@ async fn play(
         images: prover.images,
         agent_volume: prover.agent_volume,
         again: None,
+        takes_stock: true,
     };
     let started = attempt::start(&prover.site, &mut store, &plan).await?;
     let mut stage =

@@ -12,6 +12,7 @@ use crashcart::engine::{
 };
 use crashcart::image::{ImageCatalog, template};
 use crashcart::node::NodeLink;
+use crashcart::store::RecordKind;
 use crashcart_facts::{End, GuestCondition, VM_VARIABLE, VmNode};
 
 use crate::bench::Bench;
@@ -139,6 +140,18 @@ async fn two_from_one_snapshot_reach_each_other() {
         assert_eq!(state.condition, GuestCondition::Up);
         assert!(state.restored, "restored, not booted: {:?}", state.snapshot_problem);
     }
+    let stock: Vec<String> = bench
+        .records()
+        .iter()
+        .filter(|record| record.kind == RecordKind::Inventory)
+        .map(|record| record.body.clone())
+        .collect();
+    assert_eq!(stock.len(), 1);
+    assert!(
+        !stock[0].contains("\"unknown\""),
+        "of every node it is known how it was handed over: {}",
+        stock[0]
+    );
     for what in [
         "hostname",
         "cat /etc/machine-id",

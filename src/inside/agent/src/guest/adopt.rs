@@ -20,8 +20,9 @@ use crate::vm::identity::Identity;
 /// The file that gives the node's address to systemd-networkd after the next start.
 const NETWORK: &str = "/etc/systemd/network/10-node.network";
 
-/// Takes on an identity; on failure says what could not be done.
-pub fn adopt(identity: &Identity) -> Result<(), String> {
+/// Takes on an identity; on failure says what could not be done. Gives whether this machine was another one before:
+/// then [`spread`] is due, once nobody waits.
+pub fn adopt(identity: &Identity) -> Result<bool, String> {
     let try_to =
         |what: &str, done: io::Result<()>| done.map_err(|error| format!("could not {what}: {error}"));
     try_to("set the clock", set_clock(identity.now_us))?;
@@ -48,10 +49,7 @@ pub fn adopt(identity: &Identity) -> Result<(), String> {
         }
     }
     try_to("set up the network", set_network(identity))?;
-    if is_new {
-        later();
-    }
-    Ok(())
+    Ok(is_new)
 }
 
 fn set_clock(now_us: u64) -> io::Result<()> {
@@ -106,7 +104,7 @@ fn set_network(identity: &Identity) -> io::Result<()> {
 
 /// Has those begin anew who have read what has changed, and sshd, which waited for its keys; without haste,
 /// for the first thing that a node is asked should not wait for them.
-fn later() {
+pub fn spread() {
     const SCRIPT: &str = "sleep 1; systemctl start --no-block ssh.service; sleep 2; \
         systemctl try-restart --no-block systemd-journald.service; networkctl reload";
     let _ = Command::new("/usr/bin/nice")

@@ -4,8 +4,8 @@
 //! Two processes. One is the loop of `init.rs` with systemd in the place of
 //! our manager: it takes requests on the abstract socket. The other, here,
 //! holds the virtio-serial port and carries its channels: requests to that
-//! socket, shells to terminals that it opens, and the word on who this machine
-//! is (`adopt.rs`) to a child of its own.
+//! socket, shells to terminals that it opens; and it takes on who this machine
+//! is (`adopt.rs`) when it is told.
 //!
 //! Root of the guest can end both, or take the port: whoever owns the kernel
 //! owns what runs on it. What the launcher learns by itself (`vm/`) does not
@@ -16,8 +16,6 @@ mod network;
 pub mod systemd;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -32,6 +30,7 @@ use crate::frames::{CHUNK, Decoder, Frame, Kind, Opening, Terminal, WINDOW};
 use crate::kernel;
 use crate::relay::SOCKET;
 use crate::shell;
+use crate::vm::identity::Identity;
 
 /// Name of the port, as QEMU gives it.
 pub const PORT: &str = "crashcart";
@@ -84,16 +83,15 @@ enum Far {
     /// A connection to the request loop.
     Call(OwnedFd),
     /// The master side of a shell's terminal.
-    Shell {
-        master: OwnedFd,
-        pid: Pid,
-    },
-    /// Gathers what it is sent, then does it in a child whose words come back through a pipe.
-    Adopt(Box<crate::vm::identity::Identity>),
-    Child {
-        words: OwnedFd,
-        pid: Pid,
-    },
+    Shell { master: OwnedFd, pid: Pid },
+}
+
+impl Far {
+    fn fd(&self) -> &OwnedFd {
+        match self {
+            Self::Call(fd) | Self::Shell { master: fd, .. } => fd,
+        }
+    }
 }
 
 struct Channel {
@@ -118,6 +116,8 @@ struct Bridge {
     channels: BTreeMap<u32, Channel>,
     signals: OwnedFd,
     init: Pid,
+    /// This machine has become another one, and not all who run on it have heard of it.
+    changed: bool,
 }
 
 impl Bridge {
@@ -130,6 +130,7 @@ impl Bridge {
             channels: BTreeMap::new(),
             signals,
             init,
+            changed: false,
         })
     }
 
@@ -145,6 +146,11 @@ impl Bridge {
                 self.serve(number);
             }
             self.write_port();
+            // Not before the host knows.
+            if self.changed && self.backlog.is_empty() {
+                self.changed = false;
+                adopt::spread();
+            }
         }
     }
 
@@ -165,8 +171,8 @@ impl Bridge {
                 flags |= PollFlags::OUT;
             }
             // A terminal without a user reports that over and over.
-            if let (Some(fd), false) = (channel.fd(), flags.is_empty()) {
-                fds.push(PollFd::from_borrowed_fd(fd.as_fd(), flags));
+            if !flags.is_empty() {
+                fds.push(PollFd::from_borrowed_fd(channel.far.fd().as_fd(), flags));
             }
         }
         let second = Timespec { tv_sec: 1, tv_nsec: 0 };
@@ -184,8 +190,7 @@ impl Bridge {
             gone |= pid == self.init;
             let code = status.exit_status().unwrap_or_else(|| 128 + status.terminating_signal().unwrap_or(0));
             for channel in self.channels.values_mut() {
-                if matches!(&channel.far, Far::Shell { pid: of, .. } | Far::Child { pid: of, .. } if *of == pid)
-                {
+                if matches!(&channel.far, Far::Shell { pid: of, .. } if *of == pid) {
                     channel.status = Some(code);
                 }
             }
@@ -273,7 +278,7 @@ impl Bridge {
             Ok(Opening::Shell(terminal)) => open_shell(&terminal)
                 .map(|(master, pid)| Far::Shell { master, pid })
                 .map_err(|e| e.to_string()),
-            Ok(Opening::Adopt(identity)) => Ok(Far::Adopt(identity)),
+            Ok(Opening::Adopt(identity)) => return self.adopt(frame.channel, &identity),
             Ok(Opening::Console) => Err("the console is not here".into()),
             Err(error) => Err(error.to_string()),
         };
@@ -296,12 +301,26 @@ impl Bridge {
         }
     }
 
+    /// Takes on an identity. Here and not in a process of its own: nothing else goes on before that is done, and to
+    /// make a process takes an emulated processor a tenth of a second.
+    fn adopt(&mut self, channel: u32, identity: &Identity) {
+        match adopt::adopt(identity) {
+            Ok(is_new) => {
+                self.changed |= is_new;
+                self.send(&Frame::exit(channel, 0));
+            }
+            Err(why) => {
+                self.send(&Frame::new(Kind::Data, channel, why));
+                self.send(&Frame::exit(channel, 1));
+            }
+        }
+    }
+
     /// Moves what can be moved on one channel.
     fn serve(&mut self, number: u32) {
         let backlog = self.backlog.len();
         let Some(channel) = self.channels.get_mut(&number) else { return };
         let mut out = Vec::new();
-        channel.take_on();
         if let Some(taken) = channel.write() {
             out.push(Frame::ack(number, taken));
         }
@@ -322,49 +341,13 @@ impl Bridge {
 }
 
 impl Channel {
-    fn fd(&self) -> Option<&OwnedFd> {
-        match &self.far {
-            Far::Call(fd) | Far::Shell { master: fd, .. } | Far::Child { words: fd, .. } => Some(fd),
-            Far::Adopt(_) => None,
-        }
-    }
-
     fn may_read(&self, backlog: usize) -> bool {
         !self.outbound_ended && self.outstanding < WINDOW && backlog < PORT_BACKLOG
     }
 
-    /// Begins what needs no more words of the host.
-    fn take_on(&mut self) {
-        let Far::Adopt(identity) = &self.far else { return };
-        let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
-        let Ok((words, mouth)) = pipe else {
-            self.outbound_ended = true;
-            self.status = Some(1);
-            return;
-        };
-        let identity = identity.clone();
-        let child = kernel::fork(move || match adopt::adopt(&identity) {
-            Ok(()) => 0,
-            Err(why) => {
-                let _ = File::from(mouth).write_all(why.as_bytes());
-                1
-            }
-        });
-        match child {
-            Ok(pid) => {
-                let _ = rustix::io::ioctl_fionbio(&words, true);
-                self.far = Far::Child { words, pid };
-            }
-            Err(_) => {
-                self.outbound_ended = true;
-                self.status = Some(1);
-            }
-        }
-    }
-
     /// Hands bytes of the host on; gives how many were taken.
     fn write(&mut self) -> Option<usize> {
-        let (Far::Call(fd) | Far::Shell { master: fd, .. }) = &self.far else { return None };
+        let fd = self.far.fd();
         let mut taken = 0;
         while !self.inbound.is_empty() {
             match rustix::io::write(fd, &self.inbound) {
@@ -392,7 +375,7 @@ impl Channel {
 
     /// Takes what the far side has to say.
     fn read(&mut self, number: u32, out: &mut Vec<Frame>) {
-        let Some(fd) = self.fd() else { return };
+        let fd = self.far.fd();
         let mut buffer = [0; CHUNK];
         let mut sent = 0;
         let mut ended = false;
@@ -421,7 +404,6 @@ impl Channel {
             Far::Call(_) => self.outbound_ended.then_some(0),
             // What a shell left in the background may hold its terminal; the shell decides.
             Far::Shell { .. } => self.status,
-            Far::Child { .. } | Far::Adopt(_) => self.status.filter(|_| self.outbound_ended),
         }
     }
 

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustbus::connection::Timeout;
 use rustbus::connection::ll_conn::DuplexConn;
-use rustbus::message_builder::{MarshalledMessage, MessageBuilder, MessageType};
+use rustbus::message_builder::{HeaderFlags, MarshalledMessage, MessageBuilder, MessageType};
 use rustbus::wire::ObjectPath;
 use rustbus::wire::unmarshal::traits::Variant;
 
@@ -17,6 +18,8 @@ const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const ROOT: &str = "/org/freedesktop/systemd1";
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Silence after which systemd is nudged.
+const SILENCE: Duration = Duration::from_millis(150);
 
 /// A connection to PID 1.
 pub struct Systemd {
@@ -39,7 +42,11 @@ pub struct Unit {
 
 impl Systemd {
     pub fn connect() -> io::Result<Self> {
-        let address = nix::sys::socket::UnixAddr::new(SOCKET)?;
+        Self::at(Path::new(SOCKET))
+    }
+
+    fn at(socket: &Path) -> io::Result<Self> {
+        let address = nix::sys::socket::UnixAddr::new(socket)?;
         let connection = DuplexConn::connect_to_bus(address, false).map_err(other)?;
         Ok(Self { connection, patience: PATIENCE })
     }
@@ -141,7 +148,14 @@ impl Systemd {
             if left.is_zero() {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "systemd did not answer in time"));
             }
-            let reply = self.connection.recv.get_next_message(Timeout::Duration(left)).map_err(other)?;
+            let wait = Timeout::Duration(left.min(SILENCE));
+            let reply = match self.connection.recv.get_next_message(wait) {
+                Err(rustbus::connection::Error::TimedOut) => {
+                    self.nudge()?;
+                    continue;
+                }
+                reply => reply.map_err(other)?,
+            };
             if reply.dynheader.response_serial != Some(serial) {
                 continue;
             }
@@ -152,6 +166,15 @@ impl Systemd {
             }
             return Ok(reply);
         }
+    }
+
+    /// Sends something that wants no answer. A systemd that is slow to wake reads the end of the greeting and the first
+    /// message in one piece, and then waits for its socket to become readable with that message in its hands
+    /// (sd-bus looks into its buffer only when more arrives).
+    fn nudge(&mut self) -> io::Result<()> {
+        let mut ping = self.message(ROOT, "org.freedesktop.DBus.Peer", "Ping");
+        HeaderFlags::NoReplyExpected.set(&mut ping.flags);
+        self.connection.send.send_message_write_all(&ping).map(drop).map_err(other)
     }
 }
 
@@ -192,4 +215,49 @@ fn number(properties: &HashMap<String, Value>, name: &str) -> u32 {
 
 fn other(error: impl std::fmt::Debug) -> io::Error {
     io::Error::other(format!("systemd could not be asked: {error:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use rustbus::message_builder::DynamicHeader;
+
+    use super::*;
+
+    /// Reads until this has come, at whatever place.
+    fn read_until(stream: &mut UnixStream, seen: &mut Vec<u8>, awaited: &[u8]) {
+        let mut piece = [0; 512];
+        while !seen.windows(awaited.len()).any(|window| window == awaited) {
+            let got = stream.read(&mut piece).expect("more");
+            assert!(got > 0, "it hung up");
+            seen.extend(&piece[..got]);
+        }
+    }
+
+    #[test]
+    fn a_question_that_came_in_one_piece_with_the_greeting_is_answered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("private");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        let slow = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut seen = Vec::<u8>::new();
+            read_until(&mut stream, &mut seen, b"\r\n");
+            stream.write_all(b"OK 00112233445566778899aabbccddeeff\r\n").expect("sent");
+            // The end of the greeting, and with it the question, which is only seen when something else comes.
+            read_until(&mut stream, &mut seen, b"SystemState");
+            read_until(&mut stream, &mut seen, b"Ping");
+            let mut reply = DynamicHeader { serial: Some(1), ..DynamicHeader::default() }.make_response();
+            reply.body.push_variant("running").expect("a value");
+            let mut bytes = Vec::new();
+            rustbus::wire::marshal::marshal(&reply, 1, &mut bytes).expect("a header");
+            bytes.extend(reply.get_buf());
+            stream.write_all(&bytes).expect("sent");
+        });
+        let state = Systemd::at(&path).and_then(|mut systemd| systemd.state()).expect("an answer");
+        assert_eq!(state, "running");
+        slow.join().expect("it was nudged");
+    }
 }

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crashcart_facts::{AGENT_PATH, End, Envelope, Reply, Request, Script, TEMPLATE_DIR, TEXT_LIMIT, VmShape};
+use crashcart_facts::{
+    AGENT_PATH, End, Envelope, REPLY_LIMIT, Reply, Request, Script, TEMPLATE_DIR, VmShape,
+};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
@@ -209,11 +211,14 @@ pub fn main() -> u8 {
         eprintln!("crashcart-agent: `vm-template` is for PID 1 of a container of its own");
         return 2;
     }
-    // QEMU stops itself now and then while a guest comes up: see `Launcher::boot_again`.
+    // An emulated machine fails its guest now and then while it comes up: see `Launcher::boot_again` and
+    // `Sign::LostTimer`.
     let mut made = make();
     for _ in 1..TRIES {
         match &made {
-            Err(why) if why.contains(STOPPED_ITSELF) => println!("crashcart: once more, for {why}"),
+            Err(why) if why.contains(STOPPED_ITSELF) || why.contains(LOST_TIMER) => {
+                println!("crashcart: once more, for {why}");
+            }
             _ => break,
         }
         made = make();
@@ -230,10 +235,12 @@ pub fn main() -> u8 {
     }
 }
 
-/// How often a snapshot is tried where QEMU stops itself.
+/// How often a snapshot is tried where the emulated machine fails its guest.
 const TRIES: u32 = 3;
 /// As [`std::process::ExitStatus`] has it.
 const STOPPED_ITSELF: &str = "QEMU ended with signal: 6";
+/// What a guest is stuck in that would wait for ever.
+const LOST_TIMER: &str = "its kernel waits for a timer that never rang";
 
 /// What the guest does to itself before it is kept: takes the disk that it was given, writes its own boot menu,
 /// and forgets what all its copies should not remember.
@@ -406,6 +413,8 @@ impl Maker {
             }
             other => return Err(format!("it could not be prepared: {other:?}")),
         }
+        // Whoever hands a copy over takes stock of it first: what of its disk is read for that is in its memory then.
+        self.call(3, Request::Inventory { budget_ms: timeout_ms }, STEP)?;
         step(5, "keeping it");
         // It is stopped by being kept. One that had been stopped before would stay so when it is restored.
         let capabilities = json!({ "capabilities": [{ "capability": "x-ignore-shared", "state": true }] });
@@ -456,7 +465,7 @@ impl Maker {
         Ok(())
     }
 
-    /// Puts one request to the guest's agent. Requests and replies are short here: no window is filled.
+    /// Puts one request to the guest's agent. Requests are short here: no window is filled.
     fn call(&mut self, channel: u32, request: Request, within: Duration) -> Result<Reply, String> {
         let bytes = serde_json::to_vec(&Envelope::new(request)).map_err(|error| error.to_string())?;
         self.send(&Frame::open(channel, &Opening::Call))?;
@@ -465,9 +474,17 @@ impl Maker {
         let mut said = Vec::new();
         self.until(within, "an answer", |maker| {
             let mut over = false;
-            for frame in maker.frames.drain(..).filter(|frame| frame.channel == channel) {
+            for frame in
+                std::mem::take(&mut maker.frames).into_iter().filter(|frame| frame.channel == channel)
+            {
                 match frame.kind {
-                    Kind::Data if said.len() < 2 * TEXT_LIMIT => said.extend(frame.bytes),
+                    Kind::Data => {
+                        // Where nobody takes it, nothing more comes either.
+                        let _ = maker.send(&Frame::ack(channel, frame.bytes.len()));
+                        if said.len() < REPLY_LIMIT {
+                            said.extend(frame.bytes);
+                        }
+                    }
                     Kind::Exit => over = true,
                     _ => {}
                 }
@@ -547,8 +564,10 @@ impl Maker {
         let mut buffer = [0; 16 * 1024];
         while let Ok(got @ 1..) = rustix::io::read(&self.running.serial, &mut buffer) {
             for sign in self.console.take(&buffer[..got]) {
-                if let Sign::Stuck(why) = sign {
-                    self.stuck = Some(why);
+                match sign {
+                    Sign::Stuck(why) => self.stuck = Some(why),
+                    Sign::LostTimer => self.stuck = Some(LOST_TIMER.into()),
+                    Sign::Emergency => {}
                 }
             }
         }
