@@ -1,6 +1,7 @@
 //! `crashcart brief`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::Paint;
@@ -10,6 +11,7 @@ use crate::lab::{Draw, Lab};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
+    #[arg(add = complete::running())]
     attempt: Option<String>,
 }
 

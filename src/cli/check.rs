@@ -1,6 +1,7 @@
 //! `crashcart check`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::report;
@@ -15,6 +16,7 @@ use crashcart_facts::Question;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
+    #[arg(add = complete::running())]
     attempt: Option<String>,
     /// Explain one check: where it was read, what was found there, and why it matters
     #[arg(long, value_name = "CHECK")]

@@ -1,6 +1,7 @@
 //! `crashcart console`: the serial console of a vm node's guest.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::attempt::{Nodes, find_nodes};
@@ -13,9 +14,10 @@ use crate::engine::Condition;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The node; the lab's first one unless named
+    #[arg(add = complete::nodes())]
     node: Option<String>,
     /// The lab or attempt, where several are running
-    #[arg(long, short)]
+    #[arg(long, short, add = complete::running())]
     attempt: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! `crashcart grade`.
 
 use super::app::{App, Open};
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::report;
@@ -22,10 +23,11 @@ pub const DEMO_ROLE: &str = "machine-learning-engineer";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
+    #[arg(add = complete::running())]
     attempt: Option<String>,
     /// Score it for this role too; may be given several times, `all` means each. Without it, for the role that you
     /// follow
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", add = complete::roles())]
     role: Vec<String>,
     /// Judge the evidence of the last grading again, under the rubric as it is now; touches no node
     #[arg(long)]

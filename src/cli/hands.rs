@@ -3,6 +3,7 @@
 use crashcart_hardware::fault::Deed;
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::attempt::hands;
@@ -15,12 +16,13 @@ pub struct Args {
     #[arg(value_enum)]
     errand: Errand,
     /// The node; the lab's first one unless named
+    #[arg(add = complete::nodes())]
     node: Option<String>,
     /// Which GPU to reseat or to replace, as NVML counts them
     #[arg(long, value_name = "NUMBER")]
     gpu: Option<u32>,
     /// The lab or attempt, where several are running
-    #[arg(long, short)]
+    #[arg(long, short, add = complete::running())]
     attempt: Option<String>,
     /// Do not ask
     #[arg(long, short)]

@@ -1,6 +1,7 @@
 //! `crashcart hint`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
@@ -15,6 +16,7 @@ use crate::units::spoken_duration;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
+    #[arg(add = complete::running())]
     attempt: Option<String>,
     /// Show the hints seen so far, and no new one
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! `crashcart history`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::{Paint, table};
@@ -16,6 +17,7 @@ use crate::units::spoken_duration;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Tell the story of one attempt: its id
+    #[arg(add = complete::attempted())]
     attempt: Option<String>,
     /// Show how each skill moved over time
     ///

@@ -1,6 +1,7 @@
 //! `crashcart image build|list|prune`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
@@ -23,6 +24,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct BuildArgs {
     /// The images; all unless named
+    #[arg(add = complete::images())]
     images: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::app::{App, Fit};
+use super::complete;
 use super::exit::{Asked, Exit, end_by};
 use super::message::Failure;
 use super::output::table;
@@ -49,6 +50,7 @@ pub struct NewArgs {
 #[derive(Debug, clap::Args)]
 pub struct LintArgs {
     /// The labs; all unless named
+    #[arg(add = complete::labs())]
     labs: Vec<String>,
 }
 
@@ -56,7 +58,7 @@ pub struct LintArgs {
 #[derive(Debug, clap::Args)]
 pub struct ProveArgs {
     /// The labs
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", add = complete::labs())]
     labs: Vec<String>,
     /// Prove every lab
     #[arg(long)]

@@ -10,6 +10,7 @@ mod report;
 mod bench;
 mod brief;
 mod check;
+mod complete;
 mod completions;
 mod console;
 mod demo;
@@ -125,6 +126,8 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
+    // A shell that completes a word is answered, and that is all.
+    clap_complete::CompleteEnv::with_factory(command).var(complete::VARIABLE).complete();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::progress::schedule::spoken_due;
@@ -14,7 +15,7 @@ use crate::store::{AttemptRow, RecordKind, Stage, Store};
 #[derive(Debug, Default, clap::Args)]
 pub struct Args {
     /// Plan for this role, and not for the one that you follow
-    #[arg(long)]
+    #[arg(long, add = complete::roles())]
     role: Option<String>,
 }
 

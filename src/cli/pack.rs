@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::app::{App, Fit};
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
@@ -19,7 +20,7 @@ use crate::units::Bytes;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The labs
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(required_unless_present = "all", conflicts_with = "all", add = complete::labs())]
     labs: Vec<String>,
     /// Pack every lab
     #[arg(long)]

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::{Output, Paint, fold, table};
@@ -22,6 +23,7 @@ use crate::store::Store;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A role, as `crashcart path` lists them
+    #[arg(add = complete::roles())]
     role: Option<String>,
     /// Follow this role: `crashcart next` and the home screen plan for it from now on
     #[arg(long, requires = "role")]

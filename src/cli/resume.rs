@@ -1,6 +1,7 @@
 //! `crashcart resume`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::attempt::bring_up;
@@ -10,6 +11,7 @@ use crate::store::{RecordKind, Stage};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
+    #[arg(add = complete::running())]
     attempt: Option<String>,
 }
 

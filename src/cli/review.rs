@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use serde_json::json;
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::report;
@@ -21,6 +22,7 @@ use crate::store::{AttemptId, AttemptRow, RecordKind, Stage, Store};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt
+    #[arg(add = complete::attempted())]
     attempt: Option<String>,
     /// Tell what happened and when: looks and what had changed by then, hints, gradings
     #[arg(long)]
@@ -35,7 +37,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["timeline", "card"])]
     solution: bool,
     /// The role that the card is for; the one that the lab counts most for unless named
-    #[arg(long, value_name = "ROLE", requires = "card")]
+    #[arg(long, value_name = "ROLE", requires = "card", add = complete::roles())]
     role: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! `crashcart rubric simulate`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::grade;
 use super::message::Failure;
@@ -24,6 +25,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
     /// The roles; all unless named
+    #[arg(add = complete::roles())]
     roles: Vec<String>,
 }
 

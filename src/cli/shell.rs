@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::tape::{Record, Tape, Wish};
@@ -16,9 +17,10 @@ use crashcart_facts::AGENT_PATH;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The node; the lab's first one unless named
+    #[arg(add = complete::nodes())]
     node: Option<String>,
     /// The lab or attempt, where several are running
-    #[arg(long, short)]
+    #[arg(long, short, add = complete::running())]
     attempt: Option<String>,
     #[command(flatten)]
     record: Record,

@@ -1,6 +1,7 @@
 //! `crashcart start`.
 
 use super::app::{App, Fit};
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::advice::nearest;
@@ -13,6 +14,7 @@ use crate::store::{AttemptId, AttemptRow, Purpose, Stage, Store};
 #[derive(Debug, PartialEq, clap::Args)]
 pub struct Args {
     /// The lab's name, as `crashcart list` shows it
+    #[arg(add = complete::labs())]
     pub lab: String,
     /// Draw cause, names and numbers from this seed instead of one whose cause you have not met lately
     #[arg(long, value_name = "NUMBER")]

@@ -1,6 +1,7 @@
 //! `crashcart status`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use super::output::table;
@@ -14,6 +15,7 @@ use crashcart_facts::{GuestCondition, GuestState};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt; all that are not over unless named
+    #[arg(add = complete::running())]
     attempt: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! `crashcart stop`.
 
 use super::app::App;
+use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::attempt::stop;
@@ -10,6 +11,7 @@ use crate::store::{AttemptId, AttemptRow, Purpose, Stage, Store};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
+    #[arg(add = complete::running())]
     attempt: Option<String>,
     /// End all attempts
     #[arg(long, conflicts_with = "attempt")]

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::app::{App, Open};
+use super::complete;
 use super::exit::{Exit, end_by};
 use super::home::arguments;
 use super::message::Failure;
@@ -30,6 +31,7 @@ use crate::units::spoken_duration;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The lab or attempt, where several are running
+    #[arg(add = complete::running())]
     attempt: Option<String>,
     /// Seconds between two looks; up to three times that while nothing changes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=3600))]

@@ -39,6 +39,9 @@ pub struct Store {
     connection: Connection,
 }
 
+/// The database's name in the state directory.
+pub const FILE: &str = "crashcart.db";
+
 impl Store {
     /// Opens the state directory, making it and its database where they are not there yet.
     ///
@@ -47,7 +50,7 @@ impl Store {
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         let at = |source| StoreError::from_io(directory, source);
         std::fs::create_dir_all(directory.join("locks")).map_err(at)?;
-        let path = directory.join("crashcart.db");
+        let path = directory.join(FILE);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -112,7 +115,7 @@ impl Store {
 
     /// The database file.
     pub fn path(&self) -> PathBuf {
-        self.directory.join("crashcart.db")
+        self.directory.join(FILE)
     }
 
     /// The state directory.

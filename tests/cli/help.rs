@@ -152,3 +152,38 @@ fn version_and_completions_are_answers() {
     }
     bench.run("completions tcsh").fails(Exit::Usage);
 }
+
+/// What a shell is offered for the last of these words, the empty one too.
+fn offered(bench: &Bench, words: &[&str]) -> Vec<String> {
+    let mut command = bench.command("");
+    command.env("CRASHCART_COMPLETE", "bash").env("_CLAP_IFS", "\n");
+    command.env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    command.args(["--", "crashcart"]).args(words);
+    let printed = bench.run_command("", command).succeeds();
+    let words = bench.unmask(&printed.stdout);
+    words.lines().filter(|word| !word.starts_with('-')).map(str::to_owned).collect()
+}
+
+#[test]
+fn words_are_completed_by_what_is_there() {
+    let bench = Bench::new().lab("key-exposed");
+    assert_eq!(offered(&bench, &["start", "ke"]), ["key-exposed"]);
+    assert_eq!(offered(&bench, &["lab", "prove", "key-exposed", ""]), ["key-exposed"]);
+    assert!(offered(&bench, &["start", "other"]).is_empty());
+    assert_eq!(offered(&bench, &["image", "build", ""]), ["box"]);
+    assert!(offered(&bench, &["path", "mlops"]).iter().all(|role| role.starts_with("mlops")));
+    for words in [["check", ""], ["shell", ""], ["report", ""]] {
+        assert!(offered(&bench, &words).is_empty(), "nothing has been started: {words:?}");
+    }
+    assert!(!bench.database().exists(), "who only asks keeps nothing");
+
+    bench.run("start key-exposed").succeeds();
+    let attempt = bench.attempts()[0].id.to_string();
+    assert_eq!(offered(&bench, &["shell", ""]), ["front", "back"]);
+    for words in [&["check", ""][..], &["shell", "--attempt", ""], &["stop", ""], &["report", ""]] {
+        assert_eq!(offered(&bench, words), ["key-exposed", &attempt], "{words:?}");
+    }
+    bench.run("stop").succeeds();
+    assert!(offered(&bench, &["check", ""]).is_empty());
+    assert_eq!(offered(&bench, &["history", &attempt[..3]]), [attempt]);
+}
