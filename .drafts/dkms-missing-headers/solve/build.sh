@@ -1,0 +1,3 @@
+#: step have it built for the kernel that runs
+dkms autoinstall
+sync

@@ -1,0 +1,3 @@
+#: step load the module
+modprobe nvidia
+udevadm settle

@@ -1,0 +1,2 @@
+# No new kernel, no trouble with it.
+apt-mark hold linux-image-amd64
