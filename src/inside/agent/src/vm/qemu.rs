@@ -136,8 +136,8 @@ impl Start<'_> {
         words.add("-name", "guest,process=guest".into());
         let accelerator = match self.accelerator {
             Accelerator::Kvm => "kvm".to_owned(),
-            // A larger cache of translations doubles the process and gains nothing. With 64 MiB a boot takes as long
-            // and the process is 75 MiB smaller, but one QEMU of some thirty ended while it booted; with 256 none did.
+            // A larger cache of translations doubles the process and gains nothing; with 64 MiB a boot takes a quarter
+            // more of the processor, with 32 twice as much (site/pages/performance.md).
             Accelerator::Tcg => "tcg,thread=multi,tb-size=256".to_owned(),
         };
         words.add("-accel", accelerator);
