@@ -8,7 +8,7 @@ use super::message::Failure;
 use super::output::table;
 use crate::advice::nearest;
 use crate::lab::Track;
-use crate::store::{Purpose, Score, Stage, Store};
+use crate::store::{Score, Stage, Store};
 
 /// Show the labs
 #[derive(Debug, clap::Args)]
@@ -48,12 +48,8 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let (labs, bad) = catalog.labs()?;
     let store = app.store()?;
     let best = best(&store, catalog.collection())?;
-    let alive: BTreeMap<String, Stage> = store
-        .attempts()?
-        .into_iter()
-        .filter(|row| row.purpose == Purpose::Learn && row.stage != Stage::Stopped)
-        .map(|row| (row.lab, row.stage))
-        .collect();
+    let alive: BTreeMap<String, Stage> =
+        store.unfinished()?.into_iter().map(|row| (row.lab, row.stage)).collect();
     if let Some(track) = &args.track
         && !labs.iter().any(|lab| lab.track.to_string() == *track)
     {

@@ -9,7 +9,7 @@ use crate::publish::folder::{self, FolderError};
 use crate::publish::mine::Mine;
 use crate::publish::serve::{ServeError, Server, Trouble, remembering};
 use crate::publish::site::{Pages, SiteError, build};
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// Labs, roles and guides as pages to read in a browser
 #[derive(Debug, clap::Subcommand)]
@@ -88,7 +88,7 @@ fn serve(app: &mut App, args: &ServeArgs) -> Result<Exit, Failure> {
     let state = App::state_directory()?;
     let (root, clock) = (catalog.root().to_owned(), app.clock);
     let sources = ["labs", "graders", "site", "README.md", "src/README.md", "LICENSE"];
-    let records = ["crashcart.db", "crashcart.db-wal"];
+    let records = [store::FILE.to_owned(), format!("{}-wal", store::FILE)];
     let watched =
         sources.iter().map(|it| root.join(it)).chain(records.iter().map(|it| state.join(it))).collect();
     let today = move || super::path::day(clock.now_ms());

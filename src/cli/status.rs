@@ -7,7 +7,7 @@ use super::message::Failure;
 use super::output::table;
 use crate::attempt::find_nodes;
 use crate::engine::Condition;
-use crate::store::{AttemptRow, Purpose, RecordKind, Stage};
+use crate::store::{AttemptRow, RecordKind, Stage};
 use crate::units::spoken_duration;
 use crashcart_facts::{GuestCondition, GuestState};
 
@@ -36,11 +36,7 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let store = app.store()?;
     let rows = match &args.attempt {
         Some(named) => vec![app.attempt(&store, Some(named))?],
-        None => store
-            .attempts()?
-            .into_iter()
-            .filter(|row| row.purpose == Purpose::Learn && row.stage != Stage::Stopped)
-            .collect(),
+        None => store.unfinished()?,
     };
     let mut lines = Vec::new();
     for row in rows {

@@ -5,7 +5,7 @@ use super::complete;
 use super::exit::Exit;
 use super::message::Failure;
 use crate::attempt::stop;
-use crate::store::{AttemptId, AttemptRow, Purpose, Stage, Store};
+use crate::store::{AttemptId, AttemptRow, Stage, Store};
 
 /// End the attempt and remove its nodes; its scores are kept
 #[derive(Debug, clap::Args)]
@@ -20,13 +20,13 @@ pub struct Args {
 
 pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     let mut store = app.store()?;
-    if unfinished(&store)?.is_empty() && !args.all {
+    if store.unfinished()?.is_empty() && !args.all {
         // Nothing to end; it takes no engine to say so.
         app.attempt(&store, args.attempt.as_deref())?;
     }
     let site = app.site(&store)?;
     // What this command is asked to end may be ended by the recovery already.
-    let before: Vec<AttemptId> = unfinished(&store)?.into_iter().map(|row| row.id).collect();
+    let before: Vec<AttemptId> = store.unfinished()?.into_iter().map(|row| row.id).collect();
     app.recover(&site, &mut store)?;
     let rows = choose(app, &store, args, &before)?;
     for mut row in rows.clone() {
@@ -45,12 +45,6 @@ pub fn run(app: &mut App, args: &Args) -> Result<Exit, Failure> {
     }
     app.output.talk("next:  crashcart next");
     Ok(Exit::Done)
-}
-
-/// Learners' attempts that are not over, the newest first.
-fn unfinished(store: &Store) -> Result<Vec<AttemptRow>, Failure> {
-    let mine = |row: &AttemptRow| row.purpose == Purpose::Learn && row.stage != Stage::Stopped;
-    Ok(store.attempts()?.into_iter().filter(mine).collect())
 }
 
 /// What to end. `before` is what was not over when this command began.

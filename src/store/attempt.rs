@@ -212,6 +212,13 @@ impl Store {
         rows.collect::<Result<_, _>>().map_err(|e| self.error(e))
     }
 
+    /// Learners' attempts that are not over, the newest first.
+    pub fn unfinished(&self) -> Result<Vec<AttemptRow>, StoreError> {
+        let mut rows = self.attempts()?;
+        rows.retain(|row| row.purpose == Purpose::Learn && row.stage != Stage::Stopped);
+        Ok(rows)
+    }
+
     /// Moves an attempt to another stage, and opens or closes its span of time to match.
     pub fn set_stage(&mut self, id: &AttemptId, stage: Stage, now_ms: u64) -> Result<(), StoreError> {
         let path = self.path();
