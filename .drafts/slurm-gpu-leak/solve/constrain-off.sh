@@ -1,4 +1,3 @@
 #: step a job is held to its devices
 echo ConstrainDevices=yes >> /etc/slurm/cgroup.conf
-#: step slurmd reads it
 systemctl restart slurmd
