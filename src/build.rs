@@ -20,7 +20,7 @@ fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo names the package's folder"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo names a folder for output"));
     let target = env::var("TARGET").expect("cargo names the target");
-    for input in ["agent", "facts", "hardware", "nvml", "smi", "work", "fabric", "persistenced"] {
+    for input in ["agent", "facts", "hardware", "nvml", "smi", "work", "fabric", "persistenced", "ctk"] {
         for part in ["Cargo.toml", "build.rs", "src", "devices", "profiles"] {
             let path = root.join("src/inside").join(input).join(part);
             if path.exists() {
@@ -50,8 +50,14 @@ fn main() {
     println!("cargo::rustc-env=CRASHCART_AGENT={}", agent.display());
     println!("cargo::rustc-env=CRASHCART_AGENT_DIGEST={}", digest(&bytes));
 
-    let packages =
-        ["crashcart-nvml", "crashcart-smi", "crashcart-work", "crashcart-fabric", "crashcart-persistenced"];
+    let packages = [
+        "crashcart-nvml",
+        "crashcart-smi",
+        "crashcart-work",
+        "crashcart-fabric",
+        "crashcart-persistenced",
+        "crashcart-ctk",
+    ];
     let parts: Vec<&str> = ["--lib", "--bins"]
         .into_iter()
         .chain(packages.into_iter().flat_map(|name| ["--package", name]))
@@ -64,6 +70,8 @@ fn main() {
     println!("cargo::rustc-env=CRASHCART_GPU_WORK={}", programs.join("gpu-work").display());
     println!("cargo::rustc-env=CRASHCART_FABRIC_MANAGER={}", programs.join("nv-fabricmanager").display());
     println!("cargo::rustc-env=CRASHCART_PERSISTENCED={}", programs.join("nvidia-persistenced").display());
+    println!("cargo::rustc-env=CRASHCART_CTK={}", programs.join("nvidia-ctk").display());
+    println!("cargo::rustc-env=CRASHCART_CDI_HOOK={}", programs.join("nvidia-cdi-hook").display());
 
     pack_labs(&root, &out);
 }

@@ -53,6 +53,18 @@ pub(super) const ARTIFACTS: &[Artifact] = &[
         runs: true,
         bytes: include_bytes!(env!("CRASHCART_PERSISTENCED")),
     },
+    Artifact {
+        name: "container-toolkit",
+        path: "artifacts/nvidia-ctk",
+        runs: true,
+        bytes: include_bytes!(env!("CRASHCART_CTK")),
+    },
+    Artifact {
+        name: "container-toolkit",
+        path: "artifacts/nvidia-cdi-hook",
+        runs: true,
+        bytes: include_bytes!(env!("CRASHCART_CDI_HOOK")),
+    },
     source("packages", "artifacts/packages/fabricmanager.cfg", inside!("packages/fabricmanager.cfg")),
     source(
         "packages",

@@ -11,6 +11,35 @@ use crate::vm::{links, say};
 const LAB: &str = "driver-nobody-loads";
 const IMAGES: [&str; 3] = ["base", "gpu", "vm"];
 
+/// A container image out of the guest's own files, and the CDI specification of its GPUs.
+const FOR_CONTAINERS: &str = r"
+root=/tmp/root
+mkdir -p $root/usr/bin $root/usr/lib64 $root/usr/lib $root/etc/ld.so.conf.d $root/proc $root/sys $root/dev $root/tmp
+for folder in bin lib lib64; do ln -s usr/$folder $root/$folder; done
+touch $root/etc/ld.so.conf
+cp -L --parents $(ldd /usr/bin/bash /usr/bin/mknod /usr/bin/nvidia-smi | grep -o '/[^ :)]*' | sort -u | grep -v nvidia) $root
+cp /usr/bin/bash /usr/bin/mknod $root/usr/bin/
+tar --create --file=/tmp/root.tar --directory=$root .
+podman import --quiet /tmp/root.tar probe > /dev/null
+nvidia-ctk --quiet cdi generate --output=/etc/cdi/nvidia.yaml
+nvidia-ctk --quiet cdi list | grep --count nvidia.com/gpu=";
+
+/// A container has the GPU that was asked for. What the runtime does not hand out, a device file of one's own making
+/// does not open.
+const AS_ROOT: &str = r"
+podman run --rm --network=none --device=nvidia.com/gpu=1 --cap-add=MKNOD probe bash -c \
+    'echo /dev/nvidia[0-9]; nvidia-smi -L; mknod /tmp/other c 195 0; : < /tmp/other'
+podman run --rm --network=none probe bash -c 'echo /dev/nvidia*'
+podman run --rm --network=none --device=nvidia.com/gpu=2 probe true";
+
+const AS_ADA: &str = r"
+loginctl enable-linger ada
+until [ -S /run/user/$(id --user ada)/bus ]; do sleep 0.5; done
+runuser --login ada --command '
+    export XDG_RUNTIME_DIR=/run/user/$(id --user)
+    podman import --quiet /tmp/root.tar probe > /dev/null
+    podman run --rm --network=none --device=nvidia.com/gpu=0 probe nvidia-smi -L'";
+
 /// What both kinds of node must answer alike: the same library and programs over a driver, and over a socket.
 const ALIKE: &[&str] = &[
     "nvidia-smi -L",
@@ -98,5 +127,16 @@ async fn a_drivers_module_is_the_learners_to_mend_and_the_gpus_below_it_are_not(
     for script in ALIKE {
         assert_eq!(tells(guest, script).await, tells(container, script).await, "{script}");
     }
+
+    let listed = tells(guest, "nvidia-smi -L").await;
+    let gpus: Vec<&str> = listed.lines().map(|line| line.trim_start_matches("GPU ").split_at(1).1).collect();
+    assert_eq!(tells(guest, FOR_CONTAINERS).await, "5\nrc 0\n");
+    let root = format!(
+        "/dev/nvidia1\nGPU 0{}\nbash: line 1: /tmp/other: Operation not permitted\n/dev/nvidia*\n\
+         Error: setting up CDI devices: unresolvable CDI devices nvidia.com/gpu=2\nrc 126\n",
+        gpus[1]
+    );
+    assert_eq!(tells(guest, AS_ROOT).await, root);
+    assert_eq!(tells(guest, AS_ADA).await, format!("GPU 0{}\nrc 0\n", gpus[0]));
     done(&bench, &engine).await;
 }

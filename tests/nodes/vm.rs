@@ -41,7 +41,7 @@ pub async fn links(bench: &Bench, engine: &Arc<DockerEngine>) -> BTreeMap<String
 
 /// What a script in a node printed; it must succeed.
 pub async fn say(link: &NodeLink, script: &str) -> String {
-    let ran = link.run(script.into(), BTreeMap::new(), 60_000).await.expect("the node answers");
+    let ran = link.run(script.into(), BTreeMap::new(), 120_000).await.expect("the node answers");
     assert_eq!(ran.end, End::Exit(0), "{script}: {} {}", ran.stdout, ran.stderr);
     ran.stdout
 }
