@@ -1,0 +1,3 @@
+# The copy goes, until the next start.
+rm /run/cdi/nvidia.yaml
+systemctl start "$CC_SERVICE"

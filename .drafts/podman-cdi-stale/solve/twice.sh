@@ -1,0 +1,12 @@
+#: step one of one name, whatever the driver
+cat > /etc/gpu-changed.d/50-cdi <<'SCRIPT'
+#!/bin/sh
+# The description of the GPUs for containers.
+exec nvidia-ctk --quiet cdi generate --output /run/cdi/nvidia.yaml
+SCRIPT
+#: step those of each driver go
+rm /etc/cdi/nvidia-*.yaml
+#: step now
+gpu-changed
+#: step the service
+systemctl start "$CC_SERVICE"
