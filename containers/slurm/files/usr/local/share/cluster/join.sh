@@ -72,4 +72,9 @@ UNIT
         sleep 0.05
     done
     systemctl enable --now pretrain
+    # An srun whose controller is restarted before it has its job gives up.
+    for _ in {1..200}; do
+        [ -z "$(squeue --noheader --states=running --name=pretrain)" ] || break
+        sleep 0.05
+    done
 }

@@ -1,0 +1,8 @@
+#: step near is a rule
+sed -i 's/^SelectTypeParameters=CR_Core$/&,ENFORCE_BINDING_GRES/' /etc/slurm/slurm.conf
+#: step the same file everywhere
+for node in gpu1 gpu2; do
+    ssh $node 'cat > /etc/slurm/slurm.conf' < /etc/slurm/slurm.conf
+done
+#: step the daemons read it
+scontrol reconfigure

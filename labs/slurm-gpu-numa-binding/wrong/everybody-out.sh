@@ -1,0 +1,3 @@
+# First of all a clean table.
+scancel --user=ada
+sleep 1

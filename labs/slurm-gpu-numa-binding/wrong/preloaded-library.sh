@@ -1,0 +1,2 @@
+# Any library will do to show the way in; a real one would answer for scontrol.
+ssh gpu1 'echo /usr/lib/x86_64-linux-gnu/libutil.so.1 > /etc/ld.so.preload'
