@@ -4,7 +4,7 @@ sed -i 's/^SelectTypeParameters=.*/SelectTypeParameters=CR_Core,ENFORCE_BINDING_
 for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/slurm.conf' < /etc/slurm/slurm.conf
 done
-#: step the daemons read it
+# srun and sbatch read it for themselves; whoever asks slurmctld shall hear the same.
 systemctl restart slurmctld
 for node in gpu1 gpu2; do
     ssh $node systemctl restart slurmd

@@ -4,5 +4,5 @@ sed -i 's/^SelectTypeParameters=CR_Core$/&,ENFORCE_BINDING_GRES/' /etc/slurm/slu
 for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/slurm.conf' < /etc/slurm/slurm.conf
 done
-#: step the daemons read it
+# srun and sbatch read it for themselves; whoever asks slurmctld shall hear the same.
 scontrol reconfigure
