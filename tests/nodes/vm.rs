@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crashcart::cli::exit::Exit;
 use crashcart::engine::docker::DockerEngine;
@@ -187,6 +188,22 @@ async fn two_from_one_snapshot_reach_each_other() {
     // The outside is closed.
     say(a, "! timeout 3 bash -c 'exec 3<>/dev/tcp/1.1.1.1/53' 2>/dev/null").await;
 
+    // Its own reboot, by another QEMU than the one that restored it: the container stays, and so do its wires.
+    let boot = say(b, "cat /proc/sys/kernel/random/boot_id; echo kept > /root/kept").await;
+    say(b, "systemd-run --quiet --on-active=1 systemctl reboot").await;
+    let until = Instant::now() + Duration::from_secs(180);
+    loop {
+        // Refused while it is away.
+        let asked = b.run("cat /proc/sys/kernel/random/boot_id".into(), BTreeMap::new(), 120_000).await;
+        if asked.is_ok_and(|ran| ran.end == End::Exit(0) && ran.stdout != boot) {
+            break;
+        }
+        assert!(Instant::now() < until, "it has not come up again");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(say(b, "cat /root/kept; hostname").await, "kept\nb\n");
+    assert_eq!(say(b, "curl -s --retry 20 --retry-connrefused http://a:8000/large | sha256sum").await, sum);
+
     bench.run("check").ends_with(Exit::NotYet);
     done(&bench, &engine).await;
 }
@@ -230,7 +247,7 @@ async fn one_that_does_not_boot_is_a_finding() {
         if found.iter().any(is_down) {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     bench.run("resume").succeeds();
     assert_eq!(say(a, "cat /root/written").await, "written\n");
