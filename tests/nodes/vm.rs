@@ -202,7 +202,10 @@ async fn two_from_one_snapshot_reach_each_other() {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     assert_eq!(say(b, "cat /root/kept; hostname").await, "kept\nb\n");
-    assert_eq!(say(b, "curl -s --retry 20 --retry-connrefused http://a:8000/large | sha256sum").await, sum);
+    assert_eq!(
+        say(b, "curl -s --retry 20 --retry-delay 1 --retry-all-errors http://a:8000/large | sha256sum").await,
+        sum
+    );
 
     bench.run("check").ends_with(Exit::NotYet);
     done(&bench, &engine).await;
