@@ -188,7 +188,7 @@ async fn two_from_one_snapshot_reach_each_other() {
     // The outside is closed.
     say(a, "! timeout 3 bash -c 'exec 3<>/dev/tcp/1.1.1.1/53' 2>/dev/null").await;
 
-    // Its own reboot, by another QEMU than the one that restored it: the container stays, and so do its wires.
+    // It reboots itself: its container stays, and its network comes back with it.
     let boot = say(b, "cat /proc/sys/kernel/random/boot_id; echo kept > /root/kept").await;
     say(b, "systemd-run --quiet --on-active=1 systemctl reboot").await;
     let until = Instant::now() + Duration::from_secs(180);

@@ -26,20 +26,10 @@ What holds on the GPU nodes of this cluster
 POLICY
 touch -d '-140 days' /etc/slurm/slurm.conf /etc/slurm/gres.conf /etc/slurm/POLICY
 
-# slurmd asks NVML which processors a GPU is wired to. They are a whole server's, and those below
-# this node are whatever they are: hwloc, by which slurmd counts processors, gets the server's too.
 case $CC_NODE in
-gpu1) cores=56 ;;
-gpu2) cores=24 ;;
-*) cores= ;;
+gpu1) CORES=56 ;;
+gpu2) CORES=24 ;;
 esac
-if [ "$cores" ]; then
-    echo "HWLOC_SYNTHETIC=\"pack:2 core:$cores pu:2(indexes=2*$cores:$((2 * cores))*2:1*2)\"" > /etc/default/slurmd
-    # For a slurmd that is asked by hand, in a shell or from another node.
-    sed 's/^/export /' /etc/default/slurmd > /etc/profile.d/processors.sh
-    sed 's/^/SetEnv /' /etc/default/slurmd > /etc/ssh/sshd_config.d/processors.conf
-fi
-
 . /usr/local/share/cluster/join.sh
 [ "$CC_NODE" = ctl ] || exit 0
 

@@ -6,8 +6,6 @@ NodeName=gpu1 Name=gpu Type=h100 File=/dev/nvidia[4-7] Cores=56-111,168-223
 GRES
 for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/gres.conf' < /etc/slurm/gres.conf
-done
-for node in gpu1 gpu2; do
     ssh $node systemctl restart slurmd
 done
 systemctl restart slurmctld

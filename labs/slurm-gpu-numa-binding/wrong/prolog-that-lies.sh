@@ -7,11 +7,7 @@ chmod 0755 /etc/slurm/lie.sh
 echo TaskProlog=/etc/slurm/lie.sh >> /etc/slurm/slurm.conf
 for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/lie.sh; chmod 0755 /etc/slurm/lie.sh' < /etc/slurm/lie.sh
-done
-for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/slurm.conf' < /etc/slurm/slurm.conf
-done
-for node in gpu1 gpu2; do
     ssh $node systemctl restart slurmd
 done
 systemctl restart slurmctld

@@ -13,11 +13,7 @@ chmod 0755 /etc/slurm/near.sh
 echo TaskProlog=/etc/slurm/near.sh >> /etc/slurm/slurm.conf
 for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/near.sh; chmod 0755 /etc/slurm/near.sh' < /etc/slurm/near.sh
-done
-for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/slurm.conf' < /etc/slurm/slurm.conf
-done
-for node in gpu1 gpu2; do
     ssh $node systemctl restart slurmd
 done
 systemctl restart slurmctld

@@ -2,8 +2,6 @@
 sed -i '/^PartitionName=/s/OverSubscribe=NO/OverSubscribe=EXCLUSIVE/' /etc/slurm/slurm.conf
 for node in gpu1 gpu2; do
     ssh $node 'cat > /etc/slurm/slurm.conf' < /etc/slurm/slurm.conf
-done
-for node in gpu1 gpu2; do
     ssh $node systemctl restart slurmd
 done
 systemctl restart slurmctld

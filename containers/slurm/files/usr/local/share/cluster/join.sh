@@ -1,7 +1,8 @@
 # What a site installer does to a node of the cluster: its munge key, root's ssh
 # trust, and the daemons of its part. A lab's `prepare` sources it on every node,
 # with CC_NODE and CC_SECRET, once the files in /etc/slurm are as they shall be;
-# a cluster of other nodes than these sets CLUSTER.
+# a cluster of other nodes than these sets CLUSTER, a node with GPUs sets CORES, the
+# cores of each of its two sockets.
 # The keys are derived from the attempt's secret, so that all its nodes agree
 # without a word between them, and no image carries a key.
 derive() { printf '%s %s' "$1" "$CC_SECRET" | openssl dgst "-$2" -binary; }
@@ -25,6 +26,15 @@ echo "$cluster $(cat /etc/ssh/ssh_host_ed25519_key.pub)" > /etc/ssh/ssh_known_ho
 sed -i "s/^Host .*/Host ${cluster//,/ }/" /etc/ssh/ssh_config.d/cluster.conf
 install -d -m 0700 /root/.ssh
 cp /etc/ssh/cluster_ed25519_key.pub /root/.ssh/authorized_keys
+
+# slurmd asks NVML which processors a GPU is wired to. They are a whole server's, and those below
+# this node are whatever they are: hwloc, by which slurmd counts processors, gets the server's too.
+if [ "${CORES:-}" ]; then
+    echo "HWLOC_SYNTHETIC=\"pack:2 core:$CORES pu:2(indexes=2*$CORES:$((2 * CORES))*2:1*2)\"" > /etc/default/slurmd
+    # For a slurmd that is asked by hand, in a shell or from another node.
+    sed 's/^/export /' /etc/default/slurmd > /etc/profile.d/processors.sh
+    sed 's/^/SetEnv /' /etc/default/slurmd > /etc/ssh/sshd_config.d/processors.conf
+fi
 
 if [ "$CC_NODE" = ctl ]; then
     systemctl enable --now munge ssh slurmctld
