@@ -57,6 +57,14 @@ pub enum Fault {
         r#gen: u32,
         width: u32,
     },
+    /// Falls off the bus, as [`Fault::FallenOffBus`] has it, once it has worked for so many seconds in all since
+    /// the node came up: 1 to 3600, at full load; half the load takes twice as long. A power cycle brings it back until
+    /// then. Cure: outside, by what is done to the part. A loose seat shows before, by replays on the link and an AER
+    /// line; a bad board does not.
+    FailsUnderLoad {
+        after_s: u32,
+        part: Part,
+    },
     /// One NVLink is down: Xid 74, on Blackwell 149. Cure: a reset of all GPUs on the fabric.
     NvlinkDown {
         link: u32,
@@ -91,6 +99,16 @@ pub enum Fault {
     },
 }
 
+/// What of a board and its slot is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// How the board sits in its slot. Cure: reseat.
+    Seat,
+    /// The board itself. Cure: another one.
+    Board,
+}
+
 /// What somebody who stands at the machine does to it, while it is switched off. `{ reseat = 3 }` is for
 /// GPU 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,9 +116,10 @@ pub enum Fault {
 pub enum Deed {
     /// Off and on again, and nothing else.
     PowerCycle,
-    /// Takes a board out and puts it back: cures a degraded link of PCI Express.
+    /// Takes a board out and puts it back: cures a degraded link of PCI Express and a loose seat.
     Reseat(u32),
-    /// Puts another board of the same model in: another serial number and UUID, factory settings.
+    /// Puts another board of the same model in: another serial number and UUID, factory settings. Cures what a
+    /// reseat cures, and what the board itself had.
     Replace(u32),
     /// Cleans fans and filters, opens the flow of coolant: cures overheating of all boards.
     Clean,

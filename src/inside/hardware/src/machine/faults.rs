@@ -4,18 +4,22 @@
 //! from the state that is left here. Cures by a reset stand in `verbs`, those by
 //! a power cycle in `Machine::new`.
 
+use std::ops::RangeInclusive;
+
 use super::contexts::cuda;
 use super::gpu::{DEVICE_MEMORY, Gpu, Inforom, MIB, SRAM};
 use super::xid::{self, Process, said_name};
 use super::{Machine, gpu::Settings};
 use crate::catalog::Architecture;
-use crate::fault::{Deed, Fault, FaultError, GpuFault};
+use crate::fault::{Deed, Fault, FaultError, GpuFault, Part};
 use crate::page::{Condition, NONE32};
 
 /// Most that one bank's spare rows remap.
 pub(super) const ROWS_OF_A_BANK: u32 = 8;
 /// Most rows that a GPU remaps.
 pub(super) const ROWS_OF_A_GPU: u32 = 512;
+/// After how much work a GPU may be made to fail, seconds.
+pub(super) const FAILS_AFTER_S: RangeInclusive<u32> = 1..=3600;
 
 impl Machine {
     /// Breaks a GPU.
@@ -59,6 +63,7 @@ impl Machine {
             Fault::Overheating
             | Fault::PowerBrake
             | Fault::DegradedPcie { .. }
+            | Fault::FailsUnderLoad { .. }
             | Fault::CorrectedEcc { .. } => it.forget_fault(fault),
             Fault::RemapFailure => self.replace_board(gpu),
             Fault::NvlinkDown { link } => self.set_link(gpu, *link, false),
@@ -81,7 +86,13 @@ impl Machine {
     pub fn serve(&mut self, now_ms: u64, deed: Deed) -> Result<(), FaultError> {
         let cured = |fault: &Fault| match deed {
             Deed::PowerCycle => false,
-            Deed::Reseat(_) | Deed::Replace(_) => matches!(fault, Fault::DegradedPcie { .. }),
+            Deed::Reseat(_) => {
+                matches!(fault, Fault::DegradedPcie { .. } | Fault::FailsUnderLoad { part: Part::Seat, .. })
+            }
+            Deed::Replace(_) => matches!(
+                fault,
+                Fault::DegradedPcie { .. } | Fault::FailsUnderLoad { .. } | Fault::CorrectedEcc { .. }
+            ),
             Deed::Clean => matches!(fault, Fault::Overheating),
             Deed::PowerSupply => matches!(fault, Fault::PowerBrake),
         };
@@ -164,6 +175,9 @@ impl Machine {
             Fault::CorrectedEcc { per_hour } if *per_hour > 100_000 => {
                 not_here("does not live through so many errors".into())
             }
+            Fault::FailsUnderLoad { after_s, .. } if !FAILS_AFTER_S.contains(after_s) => {
+                not_here(format!("fails after 1 to 3600 seconds of work, not {after_s}"))
+            }
             Fault::LeakedMemory { mib } => {
                 let it = &self.gpus[gpu];
                 let taken = it.memory_reserved() + it.leaked + self.bytes_taken(gpu, None);
@@ -188,7 +202,10 @@ impl Machine {
             Fault::ContainedEcc => self.contained(gpu),
             Fault::UncontainedEcc => self.uncontained(gpu),
             Fault::GspTimeout => self.hang(gpu),
-            Fault::Overheating | Fault::PowerBrake | Fault::CorrectedEcc { .. } => it.remember_fault(fault),
+            Fault::Overheating
+            | Fault::PowerBrake
+            | Fault::FailsUnderLoad { .. }
+            | Fault::CorrectedEcc { .. } => it.remember_fault(fault),
             Fault::DegradedPcie { .. } => {
                 it.remember_fault(fault);
                 self.say_aer(gpu);
@@ -216,7 +233,7 @@ impl Machine {
         }
     }
 
-    fn fall_off_bus(&mut self, gpu: usize) {
+    pub(super) fn fall_off_bus(&mut self, gpu: usize) {
         let (at, serial) = (self.gpus[gpu].slot.address(), self.gpus[gpu].identity.serial.clone());
         self.kill(cuda::UNKNOWN, |_, context| context.gpu == gpu);
         self.xid(gpu, 79, None, "GPU has fallen off the bus.");

@@ -7,7 +7,7 @@ use super::identity::Identity;
 use super::links::LinkState;
 use super::mig::{ComputePart, GpuPart};
 use crate::catalog::{Architecture, Device};
-use crate::fault::Fault;
+use crate::fault::{Fault, Part};
 use crate::page::Condition;
 use crate::profile::Slot;
 
@@ -45,6 +45,8 @@ pub(super) struct Gpu {
     pub introduced: bool,
     /// When it was last reset, milliseconds since the epoch.
     pub reset_at_ms: Option<u64>,
+    /// Seconds of work at full load since the node came up.
+    pub worked_s: f64,
     pub body: Body,
 }
 
@@ -167,6 +169,7 @@ impl Gpu {
             taken: true,
             introduced: false,
             reset_at_ms: None,
+            worked_s: 0.0,
             body: Body::at_rest(device, &identity),
             identity,
             inforom,
@@ -227,6 +230,14 @@ impl Gpu {
     pub fn degraded_pcie(&self) -> Option<(u32, u32)> {
         self.inforom.faults.iter().find_map(|fault| match fault {
             Fault::DegradedPcie { r#gen, width } => Some((*r#gen, *width)),
+            _ => None,
+        })
+    }
+
+    /// Which part fails under load, where one does, and after how many seconds of work.
+    pub fn fails_under_load(&self) -> Option<(f64, Part)> {
+        self.inforom.faults.iter().find_map(|fault| match fault {
+            Fault::FailsUnderLoad { after_s, part } => Some((f64::from(*after_s), *part)),
             _ => None,
         })
     }

@@ -33,7 +33,7 @@ use self::gpu::{DEVICE_MEMORY, Gpu, Inforom};
 use self::saved::Saved;
 use crate::catalog::Device;
 use crate::driver::Driver;
-use crate::fault::Fault;
+use crate::fault::{Fault, Part};
 use crate::page::{Condition, EventEntry};
 use crate::profile::{self, NodeProfile};
 use crate::spec::{HardwareSpec, SpecError};
@@ -332,7 +332,8 @@ impl Machine {
         });
         let forgetting =
             self.gpus.iter().any(|gpu| self.is_let_go(gpu) && gpu.settings.any_to_forget(gpu.device));
-        let bad_link = self.gpus.iter().any(|gpu| gpu.degraded_pcie().is_some());
+        let loose = |gpu: &Gpu| matches!(gpu.fails_under_load(), Some((_, Part::Seat)));
+        let bad_link = self.gpus.iter().any(|gpu| gpu.degraded_pcie().is_some() || loose(gpu));
         now_ms.saturating_add(if moving || forgetting {
             SOON_MS
         } else if bad_link {
@@ -360,7 +361,9 @@ impl Machine {
                 overheating: gpu.has(|fault| matches!(fault, Fault::Overheating)).is_some(),
             };
             gpu.body.advance(gpu.device, &gpu.identity, load, limits, seconds);
-            if gpu.degraded_pcie().is_some() {
+            let bad = gpu.fails_under_load();
+            let loose = bad.is_some_and(|(_, part)| part == Part::Seat);
+            if gpu.degraded_pcie().is_some() || loose {
                 gpu.body.replays += seconds * (REPLAYS_AT_REST + REPLAYS_UNDER_LOAD * load.sm);
             }
             let corrected = gpu.inforom.faults.iter().find_map(|fault| match fault {
@@ -372,6 +375,13 @@ impl Machine {
                 let whole = gpu.body.ecc_debt.floor();
                 gpu.body.ecc_debt -= whole;
                 gpu.count_errors(DEVICE_MEMORY, whole as u64, 0);
+            }
+            gpu.worked_s += load.sm * seconds;
+            if bad.is_some_and(|(after_s, _)| gpu.worked_s >= after_s) {
+                if loose {
+                    self.say_aer(index);
+                }
+                self.fall_off_bus(index);
             }
         }
         self.work(seconds);

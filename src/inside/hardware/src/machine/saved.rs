@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::faults::ROWS_OF_A_GPU;
+use super::faults::{FAILS_AFTER_S, ROWS_OF_A_GPU};
 use super::gpu::Inforom;
 use crate::fault::Fault;
 
@@ -50,6 +50,7 @@ impl Saved {
 fn lasts(fault: &Fault) -> bool {
     match fault {
         Fault::Overheating | Fault::PowerBrake | Fault::CorrectedEcc { .. } => true,
+        Fault::FailsUnderLoad { after_s, .. } => FAILS_AFTER_S.contains(after_s),
         Fault::DegradedPcie { r#gen, width } => (1..=6).contains(r#gen) && (1..=16).contains(width),
         _ => false,
     }

@@ -1,7 +1,7 @@
 //! Every fault: what it shows, what cures it, and what does not.
 
 use super::*;
-use crate::fault::{Deed, FaultError};
+use crate::fault::{Deed, FaultError, Part};
 
 /// Kernel-log lines of an H100 under this driver after a fault, the first GPU's.
 fn said_after(driver: &str, fault: Fault) -> Vec<String> {
@@ -173,6 +173,59 @@ fn a_gpu_off_the_bus_is_lost_until_the_node_is_power_cycled() {
     assert!(said.contains(&"NVRM: fallen off the bus and is not responding to commands.".to_owned()));
     assert!(machine.inject(machine.now_ms, &GpuFault { gpu: 3, fault: Fault::GspTimeout }).is_err());
     assert_eq!(machine.power_cycle().gpu_page(3).condition, Condition::Answers as u32);
+}
+
+#[test]
+fn what_fails_under_load_comes_back_until_its_part_is_mended() {
+    for (part, mended, others) in [
+        (Part::Seat, Deed::Reseat(1), [Deed::PowerCycle, Deed::Reseat(0)]),
+        (Part::Board, Deed::Replace(1), [Deed::Reseat(1), Deed::Replace(0)]),
+    ] {
+        let mut machine = up("quad-l4");
+        machine.break_it(1, Fault::FailsUnderLoad { after_s: 20, part });
+        assert!(machine.said().is_empty(), "nobody can tell yet");
+        machine.wait(3600);
+        assert_eq!(machine.gpu_page(1).condition, Condition::Answers as u32, "it does nothing at rest");
+        let replays = machine.gpu_page(1).pcie_replays;
+        assert_eq!(replays > 0, part == Part::Seat, "{replays}");
+        // Work of several programs adds up, also at half the load.
+        for load in [1000, 500] {
+            let context = machine.open(USER, 1);
+            machine.ask(USER, Verb::UseContext, 1, &[context, 0, load]);
+            machine.wait(12);
+            machine.disconnect(machine.now_ms, USER.connection);
+            assert_eq!(machine.gpu_page(1).condition, Condition::Answers as u32);
+        }
+        let context = busy(&mut machine, 1);
+        machine.wait(4);
+        assert_eq!(machine.gpu_page(1).condition, Condition::Lost as u32);
+        assert_eq!(machine.ask(USER, Verb::UseContext, 1, &[context, 0]).0, Status::GpuIsLost);
+        let said = machine.said();
+        assert_eq!(said[0].contains("PCIe Bus Error"), part == Part::Seat, "{said:?}");
+        assert_eq!(xids(&machine), [79, 154]);
+
+        for deed in others {
+            machine.serve(machine.now_ms, deed).expect("from outside");
+            machine = machine.power_cycle();
+            busy(&mut machine, 1);
+            machine.wait(19);
+            assert_eq!(
+                machine.gpu_page(1).condition,
+                Condition::Answers as u32,
+                "it works for as long again"
+            );
+            machine.wait(2);
+            assert_eq!(machine.gpu_page(1).condition, Condition::Lost as u32, "{deed:?} does not help");
+        }
+        machine.serve(machine.now_ms, mended).expect("from outside");
+        let mut machine = machine.power_cycle();
+        busy(&mut machine, 1);
+        machine.wait(600);
+        assert_eq!(machine.gpu_page(1).condition, Condition::Answers as u32, "{mended:?} mends it");
+    }
+    let never = Fault::FailsUnderLoad { after_s: 0, part: Part::Board };
+    let mut machine = up("quad-l4");
+    assert!(machine.inject(START, &GpuFault { gpu: 0, fault: never }).is_err());
 }
 
 #[test]
