@@ -183,6 +183,8 @@ fn gpus(nvml: &Nvml) -> GpusFact {
             .flat_map(|(gpu, index)| gpu.links_down.iter().map(move |link| format!("{index}:{link}")))
             .collect(),
         fabrics: words(|gpu| &gpu.fabric),
+        flaws: Vec::new(),
+        worked_s: Vec::new(),
         processes: all.iter().map(|gpu| gpu.processes).sum(),
     }
 }

@@ -122,6 +122,7 @@ pub(super) const UNTOLD_OF_REAL: &[&str] = &[
     "accounting",
     "fabric",
     "fabrics",
+    "flaws",
     "locked-clock-max-mhz",
     "locked-clock-min-mhz",
     "mig-devices",
@@ -131,6 +132,7 @@ pub(super) const UNTOLD_OF_REAL: &[&str] = &[
     "remap-failed",
     "remap-pending",
     "remapped-rows",
+    "worked-s",
 ];
 
 /// Words of the shell that a program's name may follow.

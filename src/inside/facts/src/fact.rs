@@ -349,6 +349,11 @@ fact! {
         links_down: Vec<String>,
         /// not-supported, not-started, in-progress, completed.
         fabrics: Vec<String>,
+        /// What is wrong with boards, slots, cooling and power, whether it shows or not, and stays so after a power
+        /// cycle, as `GPU:flaw`: `2:fails-under-load`. Of all boards, also of those that the driver has not.
+        flaws: Vec<String>,
+        /// Whole seconds of work at full load since the node came up; of all boards.
+        worked_s: Vec<u64>,
         /// Processes on all of them.
         processes: u32,
     }

@@ -25,7 +25,7 @@ pub struct Inherited {
 
 /// A cause. What each shows where, and what cures it, stands beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Fault {
     /// Xid 79, then 154 (reboot); lost to NVML. Cure: power cycle of the node.
     FallenOffBus,

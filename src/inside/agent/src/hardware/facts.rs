@@ -1,6 +1,7 @@
 //! Facts about GPUs, from the pages of the machine itself.
 
 use crashcart_facts::{GpuFact, GpusFact};
+use crashcart_hardware::machine::Machine;
 use crashcart_hardware::page::{Condition, DriverState, GpuPage, NONE32, NodePage, text};
 
 /// One GPU, if the node has it.
@@ -63,8 +64,16 @@ pub fn gpu(gpus: &[GpuPage], index: u32) -> GpuFact {
     }
 }
 
-/// All of them.
-pub fn gpus(node: &NodePage, gpus: &[GpuPage]) -> GpusFact {
+/// All of them; the pages are those of the GPUs that the driver has.
+pub fn gpus(machine: &Machine, gpus: &[GpuPage]) -> GpusFact {
+    GpusFact {
+        flaws: machine.flaws(),
+        worked_s: machine.worked_s(),
+        ..from_pages(&machine.node_page(), gpus)
+    }
+}
+
+fn from_pages(node: &NodePage, gpus: &[GpuPage]) -> GpusFact {
     let each = |word: fn(&GpuPage) -> &str| gpus.iter().map(|page| word(page).to_owned()).collect();
     let pairs = |list: &dyn Fn(&GpuPage) -> Vec<String>| {
         let named =
@@ -90,6 +99,8 @@ pub fn gpus(node: &NodePage, gpus: &[GpuPage]) -> GpusFact {
         links_down: pairs(&|page| down(page).iter().map(u32::to_string).collect()),
         fabrics: each(|page| fabric(page.fabric_state)),
         processes: gpus.iter().map(|page| page.process_count).sum(),
+        flaws: Vec::new(),
+        worked_s: Vec::new(),
     }
 }
 
@@ -213,7 +224,7 @@ mod tests {
         assert_eq!(fact.mig_layout, ["3g.40gb@0", "3g.40gb@4"]);
         assert_eq!(fact.locked_clock_min_mhz, None);
         assert!(!gpu(&[page], 0).exists);
-        let all = gpus(&NodePage::zeroed(), &[page]);
+        let all = from_pages(&NodePage::zeroed(), &[page]);
         assert_eq!(all.mig_layout, ["1:3g.40gb@0", "1:3g.40gb@4"]);
         assert_eq!((all.links_down, all.driver_loaded), (vec!["1:0".to_owned()], false));
     }

@@ -216,7 +216,7 @@ impl GuestHardware {
     pub fn gpus(&self) -> GpusFact {
         let all = self.owner.gpus().into_iter();
         let taken: Vec<_> = all.filter(|gpu| self.owner.machine.has_taken(gpu.index as usize)).collect();
-        facts::gpus(&self.owner.machine.node_page(), &taken)
+        facts::gpus(&self.owner.machine, &taken)
     }
 }
 

@@ -188,7 +188,7 @@ impl Hardware {
     }
 
     pub fn gpus(&self) -> GpusFact {
-        facts::gpus(&self.owner.machine.node_page(), &self.owner.gpus())
+        facts::gpus(&self.owner.machine, &self.owner.gpus())
     }
 }
 

@@ -5,8 +5,9 @@ use bytemuck::Zeroable;
 use super::Machine;
 use super::body::reason;
 use super::contexts::Context;
-use super::gpu::{MIB, SRAM};
+use super::gpu::{Gpu, MIB, SRAM};
 use crate::catalog::Architecture;
+use crate::fault::Fault;
 use crate::page::{
     COMPUTE_INSTANCES, ComputeInstance, Condition, DriverState, EVENTS, GPU_INSTANCES, GpuInstance, GpuPage,
     LINKS, MAGIC, MEMORY_CLOCKS, MIG_PROFILES, MigProfile, NONE32, NodePage, PROCESSES, ProcessEntry, Shared,
@@ -61,6 +62,28 @@ impl Machine {
             self.fill_mig(index, &mut page);
         }
         page
+    }
+
+    /// What outlives a power cycle and is none of the node's doing, as `GPU:flaw`.
+    pub fn flaws(&self) -> Vec<String> {
+        let of = |gpu: &Gpu| {
+            let faults = gpu.inforom.faults.iter().filter_map(|fault| match fault {
+                Fault::Overheating => Some("overheating"),
+                Fault::PowerBrake => Some("power-brake"),
+                Fault::DegradedPcie { .. } => Some("degraded-pcie"),
+                Fault::FailsUnderLoad { .. } => Some("fails-under-load"),
+                Fault::CorrectedEcc { .. } => Some("corrected-ecc"),
+                _ => None,
+            });
+            let rows = gpu.inforom.remap_failed.then_some("remap-failure");
+            faults.chain(rows).map(|flaw| format!("{}:{flaw}", gpu.index)).collect::<Vec<_>>()
+        };
+        self.gpus.iter().flat_map(of).collect()
+    }
+
+    /// Seconds of work at full load since the node came up, of each GPU.
+    pub fn worked_s(&self) -> Vec<u64> {
+        self.gpus.iter().map(|gpu| gpu.worked_s as u64).collect()
     }
 
     /// Writes every page where clients read them; of a GPU that the driver has not taken, an empty one.

@@ -184,6 +184,7 @@ fn what_fails_under_load_comes_back_until_its_part_is_mended() {
         let mut machine = up("quad-l4");
         machine.break_it(1, Fault::FailsUnderLoad { after_s: 20, part });
         assert!(machine.said().is_empty(), "nobody can tell yet");
+        assert_eq!(machine.flaws(), ["1:fails-under-load"]);
         machine.wait(3600);
         assert_eq!(machine.gpu_page(1).condition, Condition::Answers as u32, "it does nothing at rest");
         let replays = machine.gpu_page(1).pcie_replays;
@@ -219,8 +220,10 @@ fn what_fails_under_load_comes_back_until_its_part_is_mended() {
         }
         machine.serve(machine.now_ms, mended).expect("from outside");
         let mut machine = machine.power_cycle();
+        assert!(machine.flaws().is_empty());
         busy(&mut machine, 1);
         machine.wait(600);
+        assert_eq!(machine.worked_s(), [0, 600, 0, 0]);
         assert_eq!(machine.gpu_page(1).condition, Condition::Answers as u32, "{mended:?} mends it");
     }
     let never = Fault::FailsUnderLoad { after_s: 0, part: Part::Board };
