@@ -66,6 +66,8 @@ pub(super) const ARTIFACTS: &[Artifact] = &[
         bytes: include_bytes!(env!("CRASHCART_CDI_HOOK")),
     },
     source("packages", "artifacts/packages/fabricmanager.cfg", inside!("packages/fabricmanager.cfg")),
+    source("packages", "artifacts/packages/gpu-metrics", inside!("packages/gpu-metrics")),
+    source("packages", "artifacts/packages/gpu-metrics.service", inside!("packages/gpu-metrics.service")),
     source(
         "packages",
         "artifacts/packages/make-driver-repository",

@@ -40,6 +40,29 @@ runuser --login ada --command '
     podman import --quiet /tmp/root.tar probe > /dev/null
     podman run --rm --network=none --device=nvidia.com/gpu=0 probe nvidia-smi -L'";
 
+/// The exporter that the node's own repositories have, on all GPUs, and then on those that its control group lets it open.
+const EXPORTER: &str = r#"
+apt-get install --quiet --quiet --yes gpu-metrics > /dev/null 2>&1
+systemctl start prometheus-node-exporter gpu-metrics
+answers() {
+    for n in $(seq 60); do
+        said=$(curl --silent http://127.0.0.1:9100/metrics | grep ^gpu_answers | cut -c12- | paste -sd' ')
+        [ "$said" != "$1" ] || break
+        sleep 0.5
+    done
+    echo "$said"
+}
+answers '{pci="0000:3b:00"} 1 {pci="0000:5e:00"} 1'
+mkdir /etc/systemd/system/gpu-metrics.service.d
+cat > /etc/systemd/system/gpu-metrics.service.d/one.conf <<UNIT
+[Service]
+DevicePolicy=closed
+DeviceAllow=/dev/nvidiactl rw
+DeviceAllow=/dev/nvidia0 rw
+UNIT
+systemctl daemon-reload; systemctl restart gpu-metrics
+answers '{pci="0000:3b:00"} 1 {pci="0000:5e:00"} 0'"#;
+
 /// What both kinds of node must answer alike: the same library and programs over a driver, and over a socket.
 const ALIKE: &[&str] = &[
     "nvidia-smi -L",
@@ -138,5 +161,8 @@ async fn a_drivers_module_is_the_learners_to_mend_and_the_gpus_below_it_are_not(
     );
     assert_eq!(tells(guest, AS_ROOT).await, root);
     assert_eq!(tells(guest, AS_ADA).await, format!("GPU 0{}\nrc 0\n", gpus[0]));
+    let exported = tells(guest, EXPORTER).await;
+    let wanted = "{pci=\"0000:3b:00\"} 1 {pci=\"0000:5e:00\"} 1\n{pci=\"0000:3b:00\"} 1 {pci=\"0000:5e:00\"} 0\nrc 0\n";
+    assert_eq!(exported, wanted);
     done(&bench, &engine).await;
 }
