@@ -20,6 +20,7 @@
 //! arguments; none of them prints.
 
 mod collect;
+mod console;
 pub mod fit;
 mod hint;
 mod nodes;

@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::collect::Errands;
+use super::console::{ConsoleError, sit_at};
 use super::nodes::{BringUpError, Nodes, hands, last_words};
 use super::room::Turn;
 use super::stop::remove_all;
@@ -20,7 +21,7 @@ use crate::engine::{
 };
 use crate::evidence::Taken;
 use crate::image::{Image, ImageError, template};
-use crate::lab::{Act, Draw, Lab, NodeName, NodePlan, Step};
+use crate::lab::{Act, Draw, Lab, NodeName, NodePlan, Step, parse_console};
 use crate::node::{LABEL_VM, NodeError, NodeLink, describe_end, settle_ms};
 use crate::rubric::Rubric;
 use crate::store::{AttemptId, AttemptLock, NewAttempt, Purpose, RecordKind, Stage, Store, StoreError};
@@ -81,6 +82,13 @@ pub enum StartError {
     Turn(#[source] ImageError),
     #[error("script `{script}` of the lab {end} in node `{node}`")]
     Script { script: String, node: NodeName, end: String, said: Vec<String> },
+    #[error("script `{script}` of the lab came to no end at the console of node `{node}`")]
+    Console {
+        script: String,
+        node: NodeName,
+        #[source]
+        error: Box<ConsoleError>,
+    },
     #[error("could not read script `{script}`")]
     Unreadable { script: String, source: std::io::Error },
     #[error(transparent)]
@@ -104,7 +112,7 @@ impl NextStep for StartError {
             }
             Self::Turn(error) => error.next_step(),
             Self::Busy { .. } => "wait for it, then run the command again".into(),
-            Self::Script { .. } | Self::Unreadable { .. } => {
+            Self::Script { .. } | Self::Unreadable { .. } | Self::Console { .. } => {
                 "this is a mistake of the lab: `crashcart lab prove` shows it, its author should know".into()
             }
             Self::Engine(error) => error.next_step(),
@@ -469,7 +477,7 @@ impl Scripts {
                 // Technicians are sent by solutions alone: `lab::load` sees to it.
                 let paths = steps.filter_map(|step| match &step.act {
                     Act::Run(path) => Some(path),
-                    Act::Hands(_) => None,
+                    Act::Hands(_) | Act::Console(_) => None,
                 });
                 let scripts =
                     paths.map(|path| ready(plan.lab, &plan.draw, &node.name, path, secret, |text| text));
@@ -560,6 +568,17 @@ pub async fn run_steps(
                 demand(node, path, ran)?;
             }
             Act::Hands(deed) => hands(site, &nodes[node], *deed).await?,
+            Act::Console(path) => {
+                let unreadable = |source| StartError::Unreadable { script: path.clone(), source };
+                let script = parse_console(&lab.read(path).map_err(unreadable)?).map_err(|(line, why)| {
+                    unreadable(std::io::Error::other(format!("line {line}: {why}")))
+                })?;
+                sit_at(site, &nodes[node], &script).await.map_err(|error| StartError::Console {
+                    script: path.clone(),
+                    node: node.clone(),
+                    error: Box::new(error),
+                })?;
+            }
         }
     }
     Ok(())

@@ -507,7 +507,9 @@ fails_with! {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let exit = match error {
-            StartError::Script { .. } | StartError::Unreadable { .. } => Exit::Usage,
+            StartError::Script { .. } | StartError::Unreadable { .. } | StartError::Console { .. } => {
+                Exit::Usage
+            }
             StartError::Store(StoreError::UnderWay { .. }) => Exit::Usage,
             _ => Exit::Machine,
         };

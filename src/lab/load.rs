@@ -120,6 +120,8 @@ struct FileVm {
     disks: Vec<FileDisk>,
     #[serde(default = "one")]
     nics: u32,
+    #[serde(default)]
+    secure_boot: bool,
 }
 
 #[derive(Deserialize)]
@@ -163,6 +165,7 @@ impl FileVm {
             disks: self.disks.into_iter().map(disk).collect(),
             nics: self.nics,
             board: hardware.map(|spec| VmBoard { profile: spec.profile.clone(), gpus: spec.gpus }),
+            secure_boot: self.secure_boot,
         }
     }
 }
@@ -193,6 +196,7 @@ struct FileStep {
     #[serde(default)]
     run: String,
     hands: Option<Deed>,
+    console: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -248,8 +252,15 @@ struct FileWrong {
 }
 
 fn steps(from: Vec<FileStep>) -> Vec<Step> {
-    let act = |run, hands: Option<Deed>| hands.map_or(Act::Run(run), Act::Hands);
-    from.into_iter().map(|FileStep { node, run, hands }| Step { node, act: act(run, hands) }).collect()
+    let step = |FileStep { node, run, hands, console }| {
+        let act = match (hands, console) {
+            (Some(deed), _) => Act::Hands(deed),
+            (None, Some(path)) => Act::Console(path),
+            (None, None) => Act::Run(run),
+        };
+        Step { node, act }
+    };
+    from.into_iter().map(step).collect()
 }
 
 impl File {
@@ -485,19 +496,41 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
                 );
             }
             match &step.act {
+                _ if several(document, &place) => {
+                    let hint = "one of run, hands and console in a step";
+                    mistakes.push(document.mistake(&place, "this step does several things").hint(hint));
+                }
                 Act::Run(run) => {
-                    let inside =
-                        !run.starts_with('/') && run.split('/').all(|part| !part.is_empty() && part != "..");
-                    if !inside || !lab.folder.join(run).is_file() {
+                    if !is_file_of(lab, run) {
                         let what = format!("there is no script `{run}`");
                         let hint = "a path below the lab's folder";
                         mistakes.push(document.mistake(&place.then("run"), what).hint(hint));
                     }
                 }
-                Act::Hands(_) if document.has(&place.then("run")) => {
-                    let hint = "one of the two in a step";
-                    mistakes
-                        .push(document.mistake(&place.then("run"), "this step has `hands`, too").hint(hint));
+                Act::Console(path) => {
+                    let wrong =
+                        |what: String, hint| document.mistake(&place.then("console"), what).hint(hint);
+                    let guest = lab.nodes.iter().any(|node| node.name == step.node && node.vm.is_some());
+                    if !is_file_of(lab, path) {
+                        mistakes.push(wrong(
+                            format!("there is no file `{path}`"),
+                            "a path below the lab's folder",
+                        ));
+                    } else if let Err((line, why)) =
+                        lab.read(path).map_or(Ok(()), |text| super::parse_console(&text).map(|_| ()))
+                    {
+                        mistakes.push(wrong(
+                            format!("line {line} of `{path}`: {why}"),
+                            "see the guide for authors",
+                        ));
+                    }
+                    if !guest {
+                        let hint = "nodes with `vm` have one";
+                        mistakes.push(wrong(format!("node `{}` has no console", step.node), hint));
+                    }
+                    if !repairs {
+                        mistakes.push(wrong("nobody sits there yet".into(), "consoles are for repairs"));
+                    }
                 }
                 Act::Hands(_) if !repairs => {
                     let hint = "technicians repair; what is broken stands in `hardware`";
@@ -645,6 +678,17 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
             }
         }
     }
+}
+
+/// Whether it is a file below the lab's folder.
+fn is_file_of(lab: &Lab, path: &str) -> bool {
+    let inside = !path.starts_with('/') && path.split('/').all(|part| !part.is_empty() && part != "..");
+    inside && lab.folder.join(path).is_file()
+}
+
+/// Whether a step names more than one thing to do.
+fn several(document: &Document, step: &Place) -> bool {
+    ["run", "hands", "console"].iter().filter(|key| document.has(&step.then(**key))).count() > 1
 }
 
 /// The buses on which a guest finds this hardware; what is wrong with it elsewhere is told elsewhere.

@@ -7,6 +7,7 @@
 //! `crate::prove`.
 
 mod catalog;
+mod console;
 mod draw;
 mod load;
 pub mod name;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use catalog::{Catalog, CatalogError, Origin};
+pub use console::{AtConsole, parse as parse_console};
 pub use draw::{Draw, another_seed};
 pub use load::LabError;
 pub use name::*;
@@ -171,6 +173,8 @@ pub enum Act {
     Run(String),
     /// Sends a technician, as `crashcart hands` does.
     Hands(Deed),
+    /// Sits at the serial console of a node with a kernel of its own: path of what is done there, below the lab's folder.
+    Console(String),
 }
 
 /// A repair that earns everything.

@@ -179,7 +179,7 @@ pub(super) fn reference<'a>(lab: &'a Lab, variant: &VariantName) -> &'a Solution
 pub fn reference_steps(lab: &Lab, variant: &VariantName) -> Vec<String> {
     let texts = reference(lab, variant).steps.iter().filter_map(|step| match &step.act {
         Act::Run(script) => lab.read(script).ok(),
-        Act::Hands(_) => None,
+        Act::Hands(_) | Act::Console(_) => None,
     });
     let mut names: Vec<String> = Vec::new();
     for name in

@@ -69,7 +69,7 @@ pub fn shown(lab: &Lab, solution: &Solution, draw: &Draw<'_>) -> std::io::Result
                 let text = format!("a technician: {}", deed.unwrap_or_default());
                 Ok(Shown { node, script: None, text, values: Vec::new() })
             }
-            Act::Run(path) => {
+            Act::Run(path) | Act::Console(path) => {
                 let text = clean(&lab.read(path)?, TEXT_LIMIT);
                 let values = values(&text, draw);
                 Ok(Shown { node, script: Some(path.clone()), text, values })

@@ -30,6 +30,9 @@ pub struct VmShape {
     /// Its accelerators, where it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board: Option<VmBoard>,
+    /// It is started by UEFI with Secure Boot, not by a BIOS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secure_boot: bool,
 }
 
 /// Which accelerators a guest's kernel finds on its buses. What they are called and how they are stands elsewhere:

@@ -1219,6 +1219,11 @@ impl Plan {
             fs::rename(&new, &root)?;
         }
         let agent = template::agent_disk(folder, home)?;
+        let variables = node.shape.secure_boot.then(|| home.join(template::VARIABLES));
+        if let Some(variables) = variables.as_ref().filter(|variables| over.is_some() || !variables.exists())
+        {
+            template::copy_variables(folder, variables)?;
+        }
         let start = Start {
             shape: &node.shape,
             accelerator: self.accelerator,
@@ -1227,6 +1232,7 @@ impl Plan {
             agent: &agent,
             disks: &disks,
             macs: &macs(node),
+            variables: variables.as_deref(),
             board: hardware.map(GuestHardware::memory),
             incoming: self.restores(),
         };

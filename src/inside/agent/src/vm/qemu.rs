@@ -19,6 +19,12 @@ use crate::guest::PORT;
 
 pub const PROGRAM: &str = "/usr/bin/qemu-system-x86_64";
 
+/// UEFI that asks for signatures, as the image has it: its code, and the partition that it starts from.
+const FIRMWARE_CODE: &str = "/usr/share/crashcart-vm/firmware/code.fd";
+const BOOT_PARTITION: &str = "/usr/share/crashcart-vm/firmware/esp.img";
+/// The firmware's variables, as a machine has them on its first day.
+pub const FIRST_VARIABLES: &str = "/usr/share/crashcart-vm/firmware/vars.fd";
+
 /// What runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -61,6 +67,8 @@ pub struct Start<'a> {
     pub disks: &'a [PathBuf],
     /// One for each interface.
     pub macs: &'a [String],
+    /// Where UEFI keeps its variables; a BIOS starts the guest where there is no such file.
+    pub variables: Option<&'a Path>,
     /// The memory in which its kernel finds its accelerators, and how large it is.
     pub board: Option<(&'a File, u64)>,
     /// Wait for a state to be restored instead of booting.
@@ -142,7 +150,9 @@ impl Start<'_> {
         };
         words.add("-accel", accelerator);
         words.add("-cpu", "max".into());
-        let mut machine = "q35,sata=off,smbus=off,vmport=off,usb=off,i8042=off".to_owned();
+        let mut machine = "q35,sata=off,smbus=off,vmport=off,usb=off".to_owned();
+        // UEFI resets the machine through the keyboard's controller; MokManager asks it to.
+        machine.push_str(if self.variables.is_some() { ",smm=on" } else { ",i8042=off" });
         if shape.numa_nodes == 1 {
             machine.push_str(",memory-backend=m0");
         }
@@ -150,6 +160,12 @@ impl Start<'_> {
             machine.push_str(",nvdimm=on");
         }
         words.add("-machine", machine);
+        if let Some(variables) = self.variables {
+            // The flash is written to by the firmware's own code alone.
+            words.add("-global", "driver=cfi.pflash01,property=secure,value=on".into());
+            words.add("-drive", format!("if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE_CODE}"));
+            words.add("-drive", format!("if=pflash,unit=1,format=raw,file={}", variables.display()));
+        }
         for word in ["-nodefaults", "-no-user-config"] {
             words.0.push(word.into());
         }
@@ -248,7 +264,11 @@ impl Start<'_> {
             format!("if=none,id={id},file={},format=qcow2,cache=unsafe,discard=unmap", path.display())
         };
         words.add("-drive", drive("root", self.root));
-        words.add("-device", "virtio-blk-pci,drive=root,serial=root,bootindex=0,addr=0x8".into());
+        words.add("-device", "virtio-blk-pci,drive=root,serial=root,bootindex=1,addr=0x8".into());
+        if self.variables.is_some() {
+            words.add("-drive", format!("if=none,id=esp,file={BOOT_PARTITION},format=raw,readonly=on"));
+            words.add("-device", "virtio-blk-pci,drive=esp,serial=esp,bootindex=0,addr=0x1e".into());
+        }
         words.add("-drive", format!("if=none,id=agent,file={},format=raw,readonly=on", self.agent.display()));
         words.add("-device", "virtio-blk-pci,drive=agent,serial=crashcart,addr=0x1d".into());
         // A root complex of its own for each NUMA node that has devices.

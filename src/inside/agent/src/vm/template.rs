@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use super::console::{Console, Sign};
 use super::qemu::{self, Accelerator, Memory, Running, Start};
 use super::qmp::{Qmp, Said};
-use super::{IMAGE_DISK, hex, node_of_environment, probe, random};
+use super::{IMAGE_DISK, SYNC_AGAIN, hex, node_of_environment, probe, random};
 use crate::frames::{Decoder, Frame, Kind, Opening};
 use crate::hardware::{DriverTold, GuestHardware};
 
@@ -34,6 +34,8 @@ use crate::hardware::{DriverTold, GuestHardware};
 const FORMAT: u32 = 4;
 /// Name of the file with the board of its accelerators.
 pub const BOARD: &str = "board";
+/// Name of the file with the variables of its firmware.
+pub const VARIABLES: &str = "variables.fd";
 /// How long the first start of a guest may take.
 const BOOT: Duration = Duration::from_secs(300);
 /// How long all else may take, step by step.
@@ -177,6 +179,15 @@ pub fn agent_disk(folder: &Path, home: &Path) -> io::Result<PathBuf> {
     Ok(own)
 }
 
+/// The firmware's variables as the snapshot's guest had them, or as they are on a machine's first day.
+pub fn copy_variables(folder: &Path, to: &Path) -> io::Result<()> {
+    let made = folder.join(VARIABLES);
+    let from = if made.exists() { &made } else { Path::new(qemu::FIRST_VARIABLES) };
+    let new = to.with_extension("new");
+    fs::copy(from, &new)?;
+    fs::rename(&new, to)
+}
+
 fn make_agent_disk(path: &Path, scratch: &Path) -> io::Result<()> {
     let root = scratch.join("agent-root");
     fs::create_dir_all(&root)?;
@@ -300,6 +311,10 @@ fn make() -> Result<(), String> {
     }
     let macs: Vec<String> = (0..shape.nics).map(|n| format!("52:54:00:00:00:{n:02x}")).collect();
     let hardware = GuestHardware::of_snapshot(&shape)?;
+    let variables = shape.secure_boot.then(|| folder.join(VARIABLES));
+    if let Some(variables) = &variables {
+        copy_variables(folder, variables).map_err(|error| did("the firmware's variables", error))?;
+    }
     let start = Start {
         shape: &shape,
         accelerator,
@@ -308,6 +323,7 @@ fn make() -> Result<(), String> {
         agent: &agent,
         disks: &disks,
         macs: &macs,
+        variables: variables.as_deref(),
         board: hardware.as_ref().map(GuestHardware::memory),
         incoming: false,
     };
@@ -332,6 +348,7 @@ fn make() -> Result<(), String> {
     let names = memory.iter().filter_map(|path| path.file_name()?.to_str());
     // The image's disk lies below the snapshot's: over another, its blocks are those of nothing.
     let names = names.chain(["state", &root_name, "agent.img", IMAGE_DISK]).chain(kept);
+    let names = names.chain(shape.secure_boot.then_some(VARIABLES));
     let files = names.map(|name| known_file(folder, name));
     let files = files.collect::<io::Result<Vec<_>>>().map_err(|error| did("reading it again", error))?;
     let template =
@@ -387,10 +404,16 @@ impl Maker {
     }
 
     fn make(&mut self, folder: &Path) -> Result<(), String> {
-        self.until(BOOT, "the guest's agent", |maker| maker.open.then_some(()))?;
+        // UEFI opens the port, too, and takes what is meant for the agent: it is asked until it answers.
         let nonce = random();
-        self.send(&Frame::sync(nonce))?;
-        self.until(STEP, "the guest's agent", |maker| {
+        let mut asked: Option<Instant> = None;
+        self.until(BOOT, "the guest's agent", |maker| {
+            if maker.open && asked.is_none_or(|at| at.elapsed() >= SYNC_AGAIN) {
+                asked = Some(Instant::now());
+                if let Err(why) = maker.send(&Frame::sync(nonce)) {
+                    maker.stuck = Some(why);
+                }
+            }
             maker.frames.drain(..).any(|frame| frame.kind == Kind::Sync && frame.bytes == nonce).then_some(())
         })?;
         step(3, "waiting for its services");
@@ -597,6 +620,7 @@ mod tests {
             disks: vec![],
             nics: 1,
             board: None,
+            secure_boot: false,
         }
     }
 
