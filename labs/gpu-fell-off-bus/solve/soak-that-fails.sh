@@ -1,0 +1,1 @@
+! gpu-work --seconds 64 --quiet

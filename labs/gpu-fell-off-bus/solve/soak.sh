@@ -1,0 +1,2 @@
+#: step soak
+gpu-work --seconds 64 --quiet
