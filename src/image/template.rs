@@ -42,7 +42,7 @@ pub fn is_file_of(name: &str) -> bool {
     let memory = name.strip_prefix("memory-").is_some_and(|n| matches!(n, "0" | "1" | "2" | "3"));
     let root = name.strip_prefix("root-").and_then(|rest| rest.strip_suffix(".qcow2"));
     let root = root.is_some_and(|it| it.len() == 12 && it.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    memory || root || matches!(name, "state" | "board" | "agent.img")
+    memory || root || matches!(name, "state" | "board" | "variables.fd" | "agent.img")
 }
 
 /// Name of the volume with the snapshot of a guest of this shape. Image and agent are part of it: both are in
@@ -396,7 +396,8 @@ mod tests {
     #[test]
     fn files_of_snapshots_are_known_by_name() {
         let case = |name: &str, wanted| assert_eq!(is_file_of(name), wanted, "{name}");
-        for name in ["memory-0", "memory-3", "state", "board", "agent.img", "root-0123456789ab.qcow2"] {
+        let root = "root-0123456789ab.qcow2";
+        for name in ["memory-0", "memory-3", "state", "board", "variables.fd", "agent.img", root] {
             case(name, true);
         }
         for name in [SHEET, "memory-4", "memory-", "root-.qcow2", "root-../../x.qcow2", "a/state", ".."] {

@@ -501,7 +501,7 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
                     mistakes.push(document.mistake(&place, "this step does several things").hint(hint));
                 }
                 Act::Run(run) => {
-                    if !is_file_of(lab, run) {
+                    if !has_file(lab, run) {
                         let what = format!("there is no script `{run}`");
                         let hint = "a path below the lab's folder";
                         mistakes.push(document.mistake(&place.then("run"), what).hint(hint));
@@ -511,7 +511,7 @@ fn check(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
                     let wrong =
                         |what: String, hint| document.mistake(&place.then("console"), what).hint(hint);
                     let guest = lab.nodes.iter().any(|node| node.name == step.node && node.vm.is_some());
-                    if !is_file_of(lab, path) {
+                    if !has_file(lab, path) {
                         mistakes.push(wrong(
                             format!("there is no file `{path}`"),
                             "a path below the lab's folder",
@@ -680,8 +680,8 @@ fn check_hardware(lab: &Lab, document: &Document, mistakes: &mut Mistakes) {
     }
 }
 
-/// Whether it is a file below the lab's folder.
-fn is_file_of(lab: &Lab, path: &str) -> bool {
+/// Whether there is such a file below the lab's folder.
+fn has_file(lab: &Lab, path: &str) -> bool {
     let inside = !path.starts_with('/') && path.split('/').all(|part| !part.is_empty() && part != "..");
     inside && lab.folder.join(path).is_file()
 }
